@@ -1,0 +1,143 @@
+"""Make the virtual environment that everything runs in. Standard library only; `make` calls it and it does nothing where nothing changed."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+LOCK = ROOT / "requirements.lock"
+STAMP = VENV / "installed"
+NEEDED_GB = 12.0
+#: Debian packages for the browser tests: what must be on the PATH, and the package that brings it.
+BROWSER = {"chromium": "chromium"}
+NETWORK = re.compile(
+    r"dns|resolve|connect|network|timed? ?out|unreachable|sending request|ENOTFOUND|EAI_AGAIN|ETIMEDOUT", re.IGNORECASE
+)
+
+
+class InstallError(Exception):
+    """One sentence for the person at the terminal."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--browser", action="store_true", help="also install what the browser tests need")
+    options = parser.parse_args()
+    try:
+        check_python()
+        if not up_to_date():
+            check_space()
+            make_environment()
+        if options.browser:
+            debian_packages(
+                {name: package for name, package in BROWSER.items() if not shutil.which(name)}, "for the browser tests"
+            )
+    except InstallError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped; the next run goes on from here.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def check_python() -> None:
+    if sys.version_info < (3, 11):  # noqa: UP036 - the very thing this line is to say
+        have = ".".join(map(str, sys.version_info[:3]))
+        raise InstallError(f"Python 3.11 or newer is needed and this is {have}: run `make PYTHON=/path/to/python3.11 …`.")
+
+
+def check_space() -> None:
+    free = shutil.disk_usage(ROOT).free / 1e9
+    have = sum(1 for _ in VENV.glob("lib/python*/site-packages/torch/__init__.py"))
+    if not have and free < NEEDED_GB:
+        raise InstallError(
+            f"The environment needs {NEEDED_GB:.0f} GB and {ROOT} has {free:.1f} GB free: free some space and run it again."
+        )
+
+
+def fingerprint() -> str:
+    """Changes when the environment must be made anew: requirements, package metadata, front-end sources."""
+    frontend = ROOT / "imagine_kernels" / "widgets" / "frontend"
+    sources = sorted(file for file in frontend.rglob("*") if file.is_file() and "node_modules" not in file.parts)
+    digest = hashlib.sha256(sys.version.encode())
+    for file in (LOCK, ROOT / "pyproject.toml", *sources):
+        digest.update(file.relative_to(ROOT).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def up_to_date() -> bool:
+    built = ROOT / "imagine_kernels" / "widgets" / "static"
+    return STAMP.is_file() and STAMP.read_text() == fingerprint() and PYTHON.exists() and any(built.glob("*.js"))
+
+
+def make_environment() -> None:
+    if not PYTHON.exists():
+        try:
+            import ensurepip  # noqa: F401 - Debian splits it off
+        except ImportError:
+            version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+            debian_packages({"ensurepip": f"python{version}-venv"}, "for virtual environments")
+        step("1/4 virtual environment", [sys.executable, "-m", "venv", str(VENV)])
+    uv = re.search(r"^uv==.*$", LOCK.read_text(), re.MULTILINE)
+    step(
+        "2/4 installer",
+        [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", uv.group() if uv else "uv"],
+    )
+    install = [str(VENV / "bin" / "uv"), "pip", "install", "--python", str(PYTHON), "--compile-bytecode"]
+    step("3/4 packages, 5 GB with torch: a few minutes", [*install, "-r", str(LOCK)])
+    # Without isolation, so that hatchling and Node come from the locked environment.
+    step("4/4 this package and its front end", [*install, "--no-deps", "--no-build-isolation", "--reinstall", "-e", str(ROOT)])
+    STAMP.write_text(fingerprint())
+
+
+def step(what: str, command: list[str]) -> None:
+    """Run one command in sight of the user; a failure becomes one sentence."""
+    print(f"[{what}]", flush=True)
+    started = time.monotonic()
+    environment = {**os.environ, "PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}", "VIRTUAL_ENV": str(VENV)}
+    if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode != 0:
+        # Once more, to read what it says: the first run had the terminal, for its progress bar.
+        again = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+        if again.returncode != 0:
+            raise InstallError(reason(what, again.stderr + again.stdout))
+    print(f"  done in {time.monotonic() - started:.0f} s", flush=True)
+
+
+def reason(what: str, said: str) -> str:
+    """One sentence for a step that failed and said so much."""
+    if "No space left" in said or shutil.disk_usage(ROOT).free < 2e8:
+        return f"The disk is full: free {NEEDED_GB:.0f} GB below {ROOT} and run it again."
+    if NETWORK.search(said):
+        return "The package index cannot be reached: check the network (or the proxy in HTTPS_PROXY) and run it again."
+    last = next((line for line in reversed(said.splitlines()) if line.strip()), "no message")
+    return f"The step “{what}” failed ({last.strip()[:300]}): run `make clean` and try again."
+
+
+def debian_packages(packages: dict[str, str], purpose: str) -> None:
+    """Install Debian packages as root, or print the command for whoever may."""
+    if not packages:
+        return
+    names = sorted(set(packages.values()))
+    command = f"apt-get install -y --no-install-recommends {' '.join(names)}"
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise InstallError(f"{', '.join(packages)} is needed {purpose}: run `sudo {command}` and try again.")
+    print(f"[Debian packages {purpose}: {', '.join(names)}]", flush=True)
+    quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
+    subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)  # type: ignore[call-overload]
+    if subprocess.run(command.split(), check=False, **quiet).returncode != 0:  # type: ignore[call-overload]
+        raise InstallError(f"`{command}` failed: run it by hand to see why.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

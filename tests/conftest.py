@@ -1,0 +1,60 @@
+"""Fixtures that all tests share.
+
+================ =================================================================================
+fixture          gives
+================ =================================================================================
+shared_data      ``shared_data("zooscan")``: a folder of real data, or the test skips and says why
+imagine_home     the IMAGINE_HOME of this test run, a temporary folder (set for every test)
+starter_model    ``starter_model("zooscan")``: the starter bundle, trained once per run
+================ =================================================================================
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from imagine_kernels.models.bundle import ModelBundle
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def imagine_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("imagine-home")
+    os.environ["IMAGINE_HOME"] = str(home)
+    for variable in ("IMAGINE_MODELS", "IMAGINE_SAMPLES"):
+        os.environ.pop(variable, None)
+    return home
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], Path]:
+    def folder(name: str) -> Path:
+        if not (SHARED_DATA / name).is_dir():
+            pytest.skip(f"shared/data/{name} is absent")
+        return SHARED_DATA / name
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def starter_model(imagine_home: Path) -> Callable[[str], ModelBundle]:
+    from imagine_kernels.models.bundle import ModelBundle
+
+    import imagine_kernels as ik
+
+    def bundle(name: str) -> ModelBundle:
+        folder = imagine_home / "models" / f"{name}-starter"
+        if not folder.is_dir():
+            workflow = ik.use_case(name)
+            workflow.train(workflow.open(), epochs=0, out=folder)
+        return ModelBundle.load(folder)
+
+    return bundle
