@@ -1,0 +1,74 @@
+"""Where the library keeps things, from the environment and nowhere else.
+
+================== ============================================== ==========================
+variable           what                                           default
+================== ============================================== ==========================
+IMAGINE_HOME       models, samples, results, annotations          ``~/imagine``
+IMAGINE_MODELS     further folders with model bundles, read-only  none
+IMAGINE_SAMPLES    further folders with bundled samples, read-only none
+IMAGINE_NOTEBOOKS  further folders of notebooks                   none
+IMAGINE_USE_CASES  folders with further use cases                 none
+================== ============================================== ==========================
+
+Where several folders are given they are separated as in ``PATH``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from imagine_kernels.errors import NotEnoughSpace
+
+
+def home() -> Path:
+    """The folder of this person's models, samples, results and annotations."""
+    return Path(os.environ.get("IMAGINE_HOME") or Path.home() / "imagine").expanduser()
+
+
+def folders(variable: str) -> tuple[Path, ...]:
+    """The folders that an environment variable names."""
+    return tuple(Path(part).expanduser() for part in os.environ.get(variable, "").split(os.pathsep) if part)
+
+
+def models_folders() -> tuple[Path, ...]:
+    """Where model bundles are looked for: the person's own folder first."""
+    return (home() / "models", *folders("IMAGINE_MODELS"))
+
+
+def samples_folders() -> tuple[Path, ...]:
+    """Where bundled samples are looked for; a missing one is made in the first."""
+    return (home() / "samples", *folders("IMAGINE_SAMPLES"))
+
+
+def results_folder() -> Path:
+    """Where the app keeps what was identified."""
+    return home() / "results"
+
+
+def notebooks_folders() -> tuple[Path, ...]:
+    """Where notebooks are looked for: named folders, then those of the checkout, then those of the installed package."""
+    package = Path(__file__).resolve().parent
+    return (*folders("IMAGINE_NOTEBOOKS"), package.parent / "notebooks", package / "notebooks")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns a full disk and missing rights into one sentence.
+
+    Raises
+    ------
+    NotEnoughSpace
+        There is no room left at `path`, or it may not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NotEnoughSpace(f"There is no room left to write {path}: free some space, or choose another folder.") from None
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            raise NotEnoughSpace(f"{path} cannot be written ({error.strerror}): choose another folder.") from None
+        raise

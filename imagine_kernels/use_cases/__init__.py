@@ -1,0 +1,1 @@
+"""One module per use case; the module name is the name of the use case."""
