@@ -1,0 +1,281 @@
+"""What was identified: predictions and corrections on a sample, and what follows from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imagine_kernels import catalog
+from imagine_kernels.errors import DataNotFound, FormatError, UnknownName
+from imagine_kernels.records import Confusion, Measurements, Predictions, Problem, Sample, Status
+from imagine_kernels.settings import writing
+from imagine_kernels.use_case import UseCase
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from imagine_kernels.models.bundle import ModelBundle
+
+PREDICTIONS_FILE = "predictions.csv"
+PROBLEMS_FILE = "problems.csv"
+RESULT_FILE = "result.json"
+
+# Columns of predictions.csv that are not metadata of the object; the label and status that the data came with keep another name.
+_FIXED = ("file", "label", "probability", "status")
+_SOURCE_NAMES = {"label": "source_label", "status": "source_status"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """Predictions on a sample, with what is needed to measure and export them.
+
+    Attributes
+    ----------
+    declaration : UseCase
+    sample : Sample
+        The n objects that were identified, in the order of `predictions`.
+    predictions : Predictions
+    problems : tuple of Problem
+        What could not be done.
+    model : mapping
+        Name, version, hash, recipe and metrics of the model, for people and for provenance.
+    confusion : Confusion or None
+        How the model erred on held-out objects; needed for corrected quantities.
+    """
+
+    declaration: UseCase
+    sample: Sample
+    predictions: Predictions
+    problems: tuple[Problem, ...] = ()
+    model: Mapping[str, Any] = field(default_factory=dict)
+    confusion: Confusion | None = None
+
+    @classmethod
+    def of(
+        cls,
+        declaration: UseCase,
+        sample: Sample,
+        predictions: Predictions,
+        bundle: ModelBundle,
+        *,
+        problems: Sequence[Problem] = (),
+    ) -> Result:
+        """A result as it comes from a model bundle."""
+        from imagine_kernels.models.store import model_summary
+
+        return cls(
+            declaration=declaration,
+            sample=sample,
+            predictions=predictions,
+            problems=tuple(problems),
+            model=model_summary(bundle),
+            confusion=bundle.confusion,
+        )
+
+    def __len__(self) -> int:
+        return len(self.predictions)
+
+    @property
+    def name(self) -> str:
+        """Name of the sample."""
+        return self.sample.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Every label in force or known to the model, sorted."""
+        return tuple(sorted(set(self.predictions.classes) | set(self.predictions.label.tolist())))
+
+    def corrected(self, object_ids: Sequence[str], *, label: str | None = None, status: Status = "validated") -> Result:
+        """The same with some objects moved to another label (None keeps theirs) or given another status."""
+        return replace(self, predictions=self.predictions.corrected(object_ids, label=label, status=status))
+
+    def measure(self, **given: Any) -> Measurements:
+        """The quantities with their intervals; settings given here override those the sample was opened with.
+
+        Raises
+        ------
+        SettingError, UnknownName
+            A setting cannot be taken.
+        """
+        values = self.declaration.read_settings({**self.sample.settings, **given})
+        changed = {name: value for name, value in given.items() if values[name] is not None}
+        return self.declaration.measure(_overridden(self.sample, changed), self.predictions, self.confusion, values)
+
+    def table(self) -> pd.DataFrame:
+        """One row per object: file, label, probability, status, ``p_<label>`` for every class, then what is known of the object."""
+        import pandas as pd
+
+        predictions = self.predictions
+        objects = self.sample.objects.rename(columns=_SOURCE_NAMES)
+        first = {
+            "file": objects["file"].to_numpy(),
+            "label": predictions.label,
+            "probability": predictions.probability,
+            "status": predictions.status,
+        }
+        wide = {f"p_{name}": predictions.probabilities[:, i] for i, name in enumerate(predictions.classes)}
+        rest = objects.drop(columns=["file"])
+        return pd.concat([pd.DataFrame({**first, **wide}, index=rest.index), rest], axis=1)
+
+    def export(self, kind: str, path: Path | str) -> Path:
+        """Write a native format of the use case, e.g. ``"ecotaxa"``, and return its path."""
+        writers = self.declaration.exports
+        if kind not in writers:
+            raise UnknownName.among("format", kind, writers)
+        target = Path(path).expanduser()
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            return writers[kind](self.sample, self.predictions, target)
+
+    def to_ecotaxa(self, path: Path | str) -> Path:
+        """An EcoTaxa import zip with the images inside."""
+        return self.export("ecotaxa", path)
+
+    def to_csv(self, path: Path | str) -> Path:
+        """The table of predictions as CSV."""
+        target = Path(path).expanduser()
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _write_csv(self.table(), target)
+        return target
+
+    def save(self, folder: Path | str) -> Path:
+        """Write predictions.csv, problems.csv and result.json, from which `open_result` makes the same result again."""
+        target = Path(folder).expanduser()
+        with writing(target):
+            target.mkdir(parents=True, exist_ok=True)
+            self.to_csv(target / PREDICTIONS_FILE)
+            write_problems(self.problems, target / PROBLEMS_FILE)
+            _write_text(json.dumps(self._note(), indent=1, ensure_ascii=False), target / RESULT_FILE)
+        return target
+
+    def _note(self) -> dict[str, Any]:
+        from imagine_kernels import __version__
+
+        return {
+            "use_case": self.declaration.name,
+            "name": self.sample.name,
+            "source": str(self.sample.source.resolve()),
+            "layout": self.sample.layout,
+            "settings": dict(self.sample.settings),
+            "classes": list(self.predictions.classes),
+            "text_columns": [name for name, dtype in self.sample.objects.dtypes.items() if dtype.kind not in "fiub"],
+            "model": dict(self.model),
+            "confusion": {"classes": list(self.confusion.classes), "counts": self.confusion.counts.tolist()}
+            if self.confusion
+            else None,
+            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            "version": __version__,
+        }
+
+
+def open_result(folder: Path | str, *, use_case: str | None = None) -> Result:
+    """Open what `Result.save` or ``imagine identify`` wrote.
+
+    Parameters
+    ----------
+    folder : path
+        The folder with ``predictions.csv`` and ``result.json``.
+    use_case : str, optional
+        The use case that it must be of.
+
+    Raises
+    ------
+    DataNotFound
+        There is no result in that folder.
+    FormatError
+        The files are damaged, or of another use case.
+    """
+    import pandas as pd
+
+    place = Path(folder).expanduser()
+    if not place.exists():
+        raise DataNotFound.no_such_path(folder)
+    note_file, table_file = place / RESULT_FILE, place / PREDICTIONS_FILE
+    for file in (note_file, table_file):
+        if not file.is_file():
+            raise DataNotFound(f"{place} holds no {file.name}: give a folder that `imagine identify` has written.")
+    try:
+        note = json.loads(note_file.read_text(encoding="utf-8"))
+        text = {*note["text_columns"], "source_label", "source_status", "label", "status", "file", "object_id"} - {"probability"}
+        table = pd.read_csv(table_file, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""], low_memory=False)
+        table[[name for name in table if name in text]] = table[[name for name in table if name in text]].fillna("")
+        classes = tuple(note["classes"])
+        predictions = Predictions(
+            object_id=table["object_id"].to_numpy(dtype=object),
+            classes=classes,
+            probabilities=table[[f"p_{name}" for name in classes]].to_numpy(dtype=np.float32),
+            label=table["label"].to_numpy(dtype=object),
+            status=table["status"].to_numpy(dtype=object),
+        )
+        declared = catalog.get(note["use_case"])
+        drop = [*_FIXED[1:], *(f"p_{name}" for name in classes)]
+        objects = table.drop(columns=drop).rename(columns={new: old for old, new in _SOURCE_NAMES.items()})
+        sample = Sample(
+            name=note["name"], source=Path(note["source"]), layout=note["layout"], objects=objects, settings=note["settings"]
+        )
+        confusion = note["confusion"] and Confusion(
+            classes=tuple(note["confusion"]["classes"]), counts=np.asarray(note["confusion"]["counts"], dtype=np.int64)
+        )
+    except (ValueError, KeyError, TypeError, pd.errors.ParserError) as error:
+        raise FormatError(f"The result in {place} is damaged ({error}): identify the sample again.") from None
+    if use_case is not None and declared.name != use_case:
+        raise FormatError(f"The result in {place} is of the use case {declared.name}, not {use_case}: give another folder.")
+    return Result(
+        declaration=declared,
+        sample=sample,
+        predictions=predictions,
+        problems=tuple(read_problems(place / PROBLEMS_FILE)),
+        model=note["model"],
+        confusion=confusion or None,
+    )
+
+
+def write_problems(problems: Sequence[Problem], path: Path) -> Path:
+    """Write ``problems.csv``: item, line, severity, what, remedy; a row per problem."""
+    import pandas as pd
+
+    columns = ["item", "line", "severity", "what", "remedy"]
+    rows = [[problem.item, problem.line, problem.severity, problem.what, problem.remedy] for problem in problems]
+    _write_csv(pd.DataFrame(rows, columns=columns).astype({"line": "Int64"}), path)
+    return path
+
+
+def read_problems(path: Path) -> list[Problem]:
+    """Read what `write_problems` wrote; an absent file holds no problems."""
+    import csv
+
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        return [
+            Problem(
+                item=row["item"],
+                what=row["what"],
+                remedy=row["remedy"],
+                line=int(row["line"]) if row["line"] else None,
+                severity="warning" if row["severity"] == "warning" else "error",
+            )
+            for row in csv.DictReader(stream)
+        ]
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    _write_text(table.to_csv(index=False, lineterminator="\n"), path)
+
+
+def _write_text(text: str, path: Path) -> None:
+    # In one step, so that a cut-off run never leaves half a file under the final name.
+    aside = path.with_name(f".{path.name}.part")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
+
+
+def _overridden(sample: Sample, changed: Mapping[str, Any]) -> Sample:
+    return replace(sample, settings={**sample.settings, **changed})

@@ -1,0 +1,306 @@
+"""The five verbs: open, train, identify, measure, export.
+
+This is the one place where a declaration meets media, task, measures and formats. The terminal, the apps, the notebooks and the reports call
+what is here and decide nothing themselves.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imagine_kernels import catalog, settings
+from imagine_kernels.errors import DataNotFound, LabelError
+from imagine_kernels.records import Problem, Progress, Sample
+from imagine_kernels.result import Result, open_result
+from imagine_kernels.use_case import UseCase
+
+if TYPE_CHECKING:
+    from imagine_kernels.measures.accuracy import Evaluation
+    from imagine_kernels.models.bundle import ModelBundle
+
+__all__ = ["Result", "Workflow", "list_use_cases", "open_result", "use_case"]
+
+
+def use_case(name: str) -> Workflow:
+    """The use case of that name, ready to work with.
+
+    Raises
+    ------
+    UnknownName
+        No use case has that name; the sentence lists those that exist.
+    """
+    return Workflow(catalog.get(name))
+
+
+def list_use_cases() -> list[dict[str, Any]]:
+    """What the home page and ``imagine list`` show: one entry per use case, without torch."""
+    from imagine_kernels.models.store import find_model, model_summary
+
+    entries = []
+    for name in catalog.names():
+        declared = catalog.get(name)
+        picture = catalog.picture(name)
+        model = find_model(name, None, missing_ok=True)
+        entries.append(
+            {
+                "name": name,
+                "title": declared.title,
+                "sentence": declared.sentence,
+                "picture": str(picture) if picture else None,
+                "reads": list(declared.reads),
+                "model": model_summary(model) if model else None,
+                "notebooks": catalog.notebooks(name),
+            }
+        )
+    return entries
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """The verbs of one use case.
+
+    Attributes
+    ----------
+    declaration : UseCase
+        What the use case is made of.
+    """
+
+    declaration: UseCase
+
+    @property
+    def name(self) -> str:
+        """Name of the use case."""
+        return self.declaration.name
+
+    def open(self, path: Path | str | None = None, **given: Any) -> Sample:
+        """Open a file, folder or zip in any layout that the use case knows.
+
+        Parameters
+        ----------
+        path : path, optional
+            Without it the bundled sample is opened.
+        **given
+            Settings of the use case, e.g. ``pixel_size_mm=0.0106``.
+
+        Raises
+        ------
+        DataNotFound, FormatError, UnsafeArchive
+            Nothing at all can be read there. What is wrong with single items is in ``sample.problems`` instead.
+        SettingError, UnknownName
+            A setting cannot be taken.
+        """
+        values = self.declaration.read_settings(given)
+        return self.declaration.read(Path(path).expanduser() if path is not None else self.bundled_sample(), values)
+
+    def bundled_sample(self, out: Path | str | None = None, *, seed: int = 0) -> Path:
+        """The bundled labelled sample in the native format; made once, then found again.
+
+        Parameters
+        ----------
+        out : path, optional
+            A folder to write it to instead.
+        seed : int
+            Seed of the generator.
+        """
+        if out is None:
+            name = f"{self.name}-sample" if seed == 0 else f"{self.name}-sample-{seed}"
+            for folder in settings.samples_folders():
+                if (folder / name).is_dir():
+                    return folder / name
+            out = settings.samples_folders()[0] / name
+        target = Path(out).expanduser()
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise DataNotFound(f"{target} is there already: give an empty or a new folder.")
+        with settings.writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            # Written aside and moved in one step: a cut-off run leaves no half sample behind.
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".making-") as aside:
+                made = Path(aside) / target.name
+                self.declaration.make_sample(made, seed)
+                if target.exists():
+                    target.rmdir()
+                shutil.move(made, target)
+        return target
+
+    def check(self, path: Path | str | None = None, *, progress: Progress | None = None, **given: Any) -> Sample:
+        """Open, look into every medium, and return the sample with all problems noted; nothing is changed."""
+        sample = self.open(path, **given)
+        return sample.with_problems(self.declaration.check(sample, progress))
+
+    def train(
+        self,
+        sample: Sample,
+        *,
+        epochs: int = 5,
+        seed: int = 0,
+        out: Path | str | None = None,
+        progress: Progress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> ModelBundle:
+        """Train on the labelled part of `sample` and keep the better of the candidates.
+
+        Parameters
+        ----------
+        epochs : int
+            0 trains a head on frozen features; more also fine-tune the backbone for so many epochs.
+        seed : int
+            The same seed gives the same model.
+        out : path, optional
+            Folder of the bundle; by default a new one among the person's models.
+        progress : callable, optional
+            Called as the work advances.
+        cancel : threading.Event, optional
+            Set it to stop.
+
+        Raises
+        ------
+        LabelError
+            There are fewer than two classes, or too few objects of one.
+        Cancelled
+            `cancel` was set.
+        """
+        if not len(sample.labelled):
+            raise LabelError(
+                f"{sample.name} carries no labels to train on: give a folder per class or an annotated EcoTaxa export."
+            )
+        target = Path(out).expanduser() if out is not None else _new_model_folder(self.name)
+        with settings.writing(target):
+            bundle: ModelBundle = self.declaration.task.train(
+                sample.labelled,
+                use_case=self.name,
+                splits_by=self.declaration.splits_by,
+                epochs=epochs,
+                seed=seed,
+                out=target,
+                progress=progress,
+                cancel=cancel,
+            )
+        return bundle
+
+    def model(self, model: ModelBundle | Path | str | None = None) -> ModelBundle:
+        """A bundle by folder or name; None gives the starter model."""
+        from imagine_kernels.models.bundle import ModelBundle
+        from imagine_kernels.models.store import find_model
+
+        if isinstance(model, ModelBundle):
+            return model
+        return find_model(self.name, model)
+
+    def identify(
+        self,
+        sample: Sample,
+        model: ModelBundle | Path | str | None = None,
+        *,
+        progress: Progress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Result:
+        """Predictions for every object that can be read, each with a calibrated probability.
+
+        Raises
+        ------
+        BundleError, UnknownName
+            The model is unknown, incomplete, changed or of another use case.
+        DataNotFound
+            The sample holds no objects that can be identified.
+        Cancelled
+            `cancel` was set.
+        """
+        bundle = self.model(model)
+        if not len(sample):
+            raise DataNotFound.empty(sample.source, f"one {self.declaration.unit_noun} or more")
+        predictions, problems, columns = self.declaration.task.identify(sample, bundle, progress=progress, cancel=cancel)
+        if not len(predictions):
+            reason = f" ({problems[0]})" if problems else ""
+            raise DataNotFound(
+                f"None of the {len(sample)} {self.declaration.unit_noun}s in {sample.source} can be identified{reason}."
+            )
+        done = sample.where(sample.objects["object_id"].isin(predictions.object_id.tolist()).to_numpy())
+        done = _filled(done, columns, predictions.object_id.tolist())
+        return Result.of(self.declaration, done, predictions, bundle, problems=(*sample.problems, *problems))
+
+    def evaluate(
+        self,
+        sample: Sample,
+        model: ModelBundle | Path | str | None = None,
+        *,
+        progress: Progress | None = None,
+        cancel: threading.Event | None = None,
+        seed: int = 0,
+    ) -> Evaluation:
+        """Metrics of a model on labelled data, each with a 95 % bootstrap interval.
+
+        Raises
+        ------
+        LabelError
+            The data carry no labels, or none that the model knows.
+        """
+        from imagine_kernels.measures.accuracy import evaluate
+
+        bundle = self.model(model)
+        labelled = sample.labelled
+        if not len(labelled):
+            raise LabelError(
+                f"{sample.name} carries no labels to compare with: give a folder per class or an annotated EcoTaxa export."
+            )
+        known = labelled.objects["label"].isin(list(bundle.classes)).to_numpy()
+        if not known.any():
+            raise LabelError(
+                f"The model {bundle.name} knows none of the labels of {sample.name} ({', '.join(labelled.labels[:5])});"
+                f" it knows {', '.join(bundle.classes)}: rename the labels or train on this sample."
+            )
+        result = self.identify(labelled.where(known), bundle, progress=progress, cancel=cancel)
+        return evaluate(
+            result.sample.objects["label"].to_numpy(dtype=object),
+            result.predictions.probabilities,
+            result.predictions.classes,
+            seed=seed,
+        )
+
+    def unknown_labels(self, sample: Sample, model: ModelBundle | Path | str | None = None) -> list[Problem]:
+        """A problem for each label of `sample` that the model does not know."""
+        bundle = self.model(model)
+        counts = sample.objects["label"].value_counts()
+        return [
+            Problem(
+                item=label,
+                what=f"the model {bundle.name} does not know this label of {counts[label]} {self.declaration.unit_noun}s",
+                remedy="they are left out of the metrics; train on data that hold it, or rename it",
+                severity="warning",
+            )
+            for label in sample.labels
+            if label not in bundle.classes
+        ]
+
+    def result(self, folder: Path | str) -> Result:
+        """What `identify` saved in a folder earlier."""
+        return open_result(folder, use_case=self.name)
+
+
+def _new_model_folder(name: str) -> Path:
+    from datetime import datetime
+
+    folder = settings.home() / "models"
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    target, n = folder / f"{name}-{stamp}", 2
+    while target.exists():
+        target, n = folder / f"{name}-{stamp}-{n}", n + 1
+    return target
+
+
+def _filled(sample: Sample, columns: Mapping[str, Any], object_ids: list[str]) -> Sample:
+    """The sample with columns that were measured on the way added, and gaps in those it has filled; what the data say stays."""
+    import pandas as pd
+
+    measured = pd.DataFrame(dict(columns), index=pd.Index(object_ids, name="object_id"))
+    objects = sample.objects.copy()
+    ids = objects["object_id"].tolist()
+    for name in measured.columns:
+        values = measured[name].reindex(ids).to_numpy()
+        objects[name] = objects[name].where(objects[name].notna(), values) if name in objects else values
+    return replace(sample, objects=objects)

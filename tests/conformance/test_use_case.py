@@ -1,0 +1,193 @@
+"""What every use case does, from open to report, on its bundled sample: run over all names that the catalogue finds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from imagine_kernels.models.bundle import ModelBundle
+
+import imagine_kernels as ik
+from imagine_kernels import catalog
+from imagine_kernels.records import STATUSES
+from imagine_kernels.result import Result, open_result
+
+NAMES = catalog.names()
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def bundle(name: str, starter_model) -> ModelBundle:
+    return starter_model(name)
+
+
+@pytest.fixture(scope="module")
+def result(name: str, bundle: ModelBundle) -> Result:
+    workflow = ik.use_case(name)
+    return workflow.identify(workflow.open(), bundle)
+
+
+def test_the_declaration_speaks_to_people(name: str) -> None:
+    declared = catalog.get(name)
+    assert declared.name == name
+    assert declared.title
+    assert declared.sentence.endswith(".")
+    assert declared.reads
+    assert all(setting.help.endswith(".") for setting in declared.settings)
+    assert declared.read_settings() == {setting.name: setting.default for setting in declared.settings}
+
+
+def test_open_finds_the_bundled_sample_whole(name: str) -> None:
+    sample = ik.use_case(name).check()
+    assert len(sample) >= 100
+    assert len(sample.labels) >= 2
+    assert sample.objects["object_id"].is_unique
+    assert sample.problems == ()
+
+
+def test_the_sample_is_the_same_for_the_same_seed(name: str, tmp_path: Path) -> None:
+    def contents(folder: Path) -> dict[str, bytes]:
+        return {file.relative_to(folder).as_posix(): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+    workflow = ik.use_case(name)
+    first, again, other = (
+        workflow.bundled_sample(tmp_path / at / "sample", seed=seed) for at, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+    assert contents(first) == contents(again)
+    assert contents(first) != contents(other)
+
+
+def test_train_beats_the_largest_class_on_held_out_objects(name: str, bundle: ModelBundle) -> None:
+    accuracy = bundle.metrics["accuracy"]
+    held_out = bundle.confusion.counts.sum(axis=1)
+    assert accuracy["low"] > held_out.max() / held_out.sum(), (accuracy, held_out)
+
+
+def test_the_bundle_is_whole_and_has_no_pickle(bundle: ModelBundle) -> None:
+    files = {file.name for file in bundle.path.iterdir()}
+    assert files == {"model.safetensors", "model.onnx", "bundle.json", "MODEL_CARD.md"}
+    for file in bundle.path.iterdir():
+        assert not file.read_bytes().startswith(
+            (b"\x80\x02", b"\x80\x04", b"\x80\x05", b"PK")
+        )  # pickle protocols, zipped pickles
+    for heading in ("Intended use", "Data", "Split", "Metrics", "Limits"):
+        assert heading.lower() in bundle.card.lower()
+
+
+def test_identify_gives_probabilities(result: Result) -> None:
+    predictions = result.predictions
+    assert len(predictions) == len(result.sample) >= 100
+    np.testing.assert_allclose(predictions.probabilities.sum(axis=1), 1, atol=1e-4)
+    assert set(predictions.status) == {"predicted"}
+    assert predictions.object_id.tolist() == result.sample.objects["object_id"].tolist()
+
+
+def test_measure_gives_quantities_with_units_and_intervals(result: Result) -> None:
+    measured = result.measure()
+    assert measured.tables
+    for table in measured.tables.values():
+        assert len(table)
+        for column in table.columns:
+            if "_low" in column:
+                low, high = table[column], table[column.replace("_low", "_high")]
+                assert (low.isna() | (low <= high + 1e-12)).all(), column
+
+
+def test_a_correction_moves_the_quantities(result: Result) -> None:
+    source, target = result.labels[:2]
+    moved = [str(i) for i in result.predictions.object_id[result.predictions.label == source][:3]]
+    assert moved, f"the model says {source} of nothing"
+    corrected = result.corrected(moved, label=target)
+    table, before = (next(iter(each.measure().tables.values())) for each in (corrected, result))
+    assert not table.equals(before)
+    assert (corrected.predictions.status == "validated").sum() == len(moved)
+
+
+def test_saved_is_found_again(result: Result, tmp_path: Path) -> None:
+    corrected = result.corrected([str(result.predictions.object_id[0])], status="dubious")
+    again = open_result(corrected.save(tmp_path / "out"))
+    assert again.predictions.label.tolist() == corrected.predictions.label.tolist()
+    assert again.predictions.status.tolist() == corrected.predictions.status.tolist()
+    np.testing.assert_allclose(again.predictions.probabilities, corrected.predictions.probabilities, atol=1e-6)
+    assert set(again.sample.objects.columns) == set(corrected.sample.objects.columns)
+    for name, table in corrected.measure().tables.items():
+        found = again.measure().tables[name]
+        for column in table.columns:
+            if table[column].dtype.kind == "f":
+                np.testing.assert_allclose(found[column], table[column], rtol=1e-6, err_msg=f"{name}.{column}")
+            else:
+                assert found[column].tolist() == table[column].tolist(), f"{name}.{column}"
+
+
+def test_every_export_reads_back_equal(name: str, result: Result, tmp_path: Path) -> None:
+    workflow = ik.use_case(name)
+    corrected = result.corrected([str(result.predictions.object_id[0])], status="validated")
+    for kind in workflow.declaration.exports:
+        again = workflow.open(corrected.export(kind, tmp_path / f"{kind}.zip"))
+        objects = again.objects.set_index("object_id").loc[corrected.predictions.object_id.tolist()]
+        assert again.problems == ()
+        assert objects["label"].tolist() == corrected.predictions.label.tolist()
+        assert objects["status"].tolist() == corrected.predictions.status.tolist()
+        assert set(objects["status"]) <= set(STATUSES)
+
+
+def test_the_terminal_goes_all_the_way(name: str, bundle: ModelBundle, result: Result, tmp_path: Path) -> None:
+    def imagine(*words: str | Path) -> dict:
+        command = [sys.executable, "-m", "imagine_kernels.cli", *map(str, words), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    assert name in [entry["name"] for entry in imagine("list")["use_cases"]]
+    data = tmp_path / "sample"
+    n = imagine("sample", name, "--out", data)["n"]
+    assert imagine("check", name, data)["problems"] == []
+    identified = imagine("identify", name, data, "--model", bundle.path, "--out", tmp_path / "out")
+    assert identified["n"] == n
+    header = (tmp_path / "out" / "predictions.csv").read_text().splitlines()[0].split(",")
+    assert header[:4] == ["file", "label", "probability", "status"]
+    assert [f"p_{label}" for label in bundle.classes] == header[4 : 4 + len(bundle.classes)]
+    assert imagine("evaluate", name, data, "--model", bundle.path)
+    assert imagine("measure", name, tmp_path / "out", "--out", tmp_path / "tables")["files"]
+
+
+def test_the_report_is_one_file(name: str, result: Result, tmp_path: Path) -> None:
+    written = ik.make_report(name, result.save(tmp_path / "result"), out=tmp_path / "report.html")
+    html = written.read_text(encoding="utf-8")
+    assert catalog.get(name).title in html
+    assert str(result.model["hash"]) in html
+
+
+@pytest.mark.parametrize("purpose", sorted(catalog.NOTEBOOKS))
+def test_the_notebooks_are_short_and_clean(name: str, purpose: str) -> None:
+    notebook = nbformat.read(catalog.notebook(name, purpose), as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert code
+    for cell in code:
+        assert cell.outputs == []
+        assert cell.execution_count is None
+        lines = [line for line in cell.source.splitlines() if line.strip()]
+        assert len(lines) <= 12
+        assert not [line for line in lines if line.lstrip().startswith(("def ", "class ", "%", "!"))]
+
+
+def test_the_app_is_assembled_for_it(name: str) -> None:
+    code = f"""
+import sys
+from imagine_kernels.apps.identify import identify
+app = identify({name!r})
+assert app is not None
+assert not set(sys.modules) & {{"torch", "fastai"}}
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
