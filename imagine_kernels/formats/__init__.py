@@ -1,0 +1,1 @@
+"""Exchange formats: pure functions that read records from files and write them."""
