@@ -1,19 +1,39 @@
 """ZooScan vignettes to abundance and biovolume per taxon."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 from imagine_kernels.formats.ecotaxa import write_zip
 from imagine_kernels.formats.vignettes import LAYOUTS, read_vignettes
 from imagine_kernels.measures.plankton import measure_plankton
-from imagine_kernels.media.vignettes import check_pictures
+from imagine_kernels.media.vignettes import check_pictures, pixel_size_from_scale_bar
+from imagine_kernels.records import Sample
 from imagine_kernels.samples.zooscan import make_sample
 from imagine_kernels.tasks import Classification
 from imagine_kernels.use_case import Setting, UseCase
+PIXEL_SIZE = "process_particle_pixel_size_mm"
+
+
+def read_with_pixel_size(path: Path, settings: Mapping[str, Any]) -> Sample:
+    """Open vignettes; where neither the data nor a setting says the pixel size, the scale bars under the vignettes do."""
+    sample = read_vignettes(path, settings)
+    if PIXEL_SIZE in sample.objects and sample.objects[PIXEL_SIZE].notna().any():
+        return sample
+    found = pixel_size_from_scale_bar(sample)
+    if found is None:
+        return sample
+    pixel_size_mm, note = found
+    return replace(sample, objects=sample.objects.assign(**{PIXEL_SIZE: pixel_size_mm})).with_problems([note])
+
 
 USE_CASE = UseCase(
     name="zooscan",
     title="Zooplankton from the ZooScan",
     sentence="Identify ZooScan vignettes, correct them, and take home abundances, biovolumes and an EcoTaxa file.",
     unit_noun="vignette",
-    read=read_vignettes,
+    read=read_with_pixel_size,
     reads=LAYOUTS,
     check=check_pictures,
     task=Classification(),

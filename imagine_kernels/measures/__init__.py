@@ -1,0 +1,1 @@
+"""The science: counts, sizes and volumes with their errors. Pure numpy on records."""
