@@ -1,0 +1,27 @@
+"""All of the hub's configuration, in the order in which it is applied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imagine_hub.login import configure_login
+from imagine_hub.network import configure_network
+from imagine_hub.pages import configure_pages
+from imagine_hub.services import configure_services
+from imagine_hub.spawner import configure_spawner
+from imagine_hub.state import configure_state
+
+if TYPE_CHECKING:
+    from traitlets.config import Config
+
+    from imagine_hub.settings import Settings
+
+
+def configure(c: Config, settings: Settings, *, password: str | None) -> None:
+    """Set everything; nothing is read back, appended or changed in place, so that twice gives the same as once."""
+    configure_state(c, settings)
+    configure_network(c, settings)
+    configure_login(c, settings, password)
+    configure_spawner(c, settings)
+    configure_services(c, settings)
+    configure_pages(c, settings)

@@ -1,0 +1,83 @@
+"""What can go wrong with the hub, said in one sentence: what, where, and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class HubError(Exception):
+    """Base of every error that the hub raises on purpose."""
+
+
+class SettingsError(HubError):
+    """The settings cannot be used as they are."""
+
+    @classmethod
+    def unknown(cls, kind: str, name: str, known: Iterable[str], where: str) -> SettingsError:
+        """A name that does not exist, with the nearest one that does."""
+        names = sorted(known)
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        return cls(f"Unknown {kind} {name!r} in {where}; known: {', '.join(names)}.{hint}")
+
+    @classmethod
+    def wrong_type(cls, key: str, value: object, wanted: str, where: str) -> SettingsError:
+        """A value of another kind than the key takes."""
+        return cls(f"{key} in {where} is {value!r}, but must be {wanted}.")
+
+
+class PortInUse(HubError):
+    """Another program listens where the hub should."""
+
+    @classmethod
+    def at(cls, address: str, port: int) -> PortInUse:
+        """Where, and the remedy."""
+        return cls(
+            f"Port {port} on {address} is used by another program: stop that one, or take another port, "
+            f"for example: make run PORT={port + 1}"
+        )
+
+
+class AlreadyRunning(HubError):
+    """A hub runs already on the same state folder."""
+
+    @classmethod
+    def at(cls, address: str, folder: Path) -> AlreadyRunning:
+        """Where, and the remedy."""
+        return cls(f"The hub is already running at {address} with {folder}: open that address, or stop it there with Ctrl-C.")
+
+
+class StateError(HubError):
+    """The state folder cannot be used."""
+
+    @classmethod
+    def not_writable(cls, folder: Path, reason: str) -> StateError:
+        """Which folder, and why."""
+        return cls(f"The state folder {folder} cannot be written ({reason}): free it, or name another one with --state.")
+
+
+class StartError(HubError):
+    """The hub did not come up."""
+
+    @classmethod
+    def ended(cls, code: int, log: Path) -> StartError:
+        """It ended before it was up."""
+        return cls(f"The hub ended while starting (exit code {code}): the last lines of {log} say why.")
+
+    @classmethod
+    def ended_later(cls, code: int, log: Path) -> StartError:
+        """It was up and has ended."""
+        return cls(
+            f"The hub has ended by itself (exit code {code}): the last lines of {log} say why; start it again with make run."
+        )
+
+    @classmethod
+    def too_slow(cls, seconds: float, log: Path) -> StartError:
+        """It is not up after so long."""
+        return cls(f"The hub did not answer within {seconds:.0f} s: the last lines of {log} say why.")
+
+
+class ListingError(HubError):
+    """The listing of use cases cannot be read."""

@@ -1,0 +1,1 @@
+"""The server of one user: Jupyter Server with JupyterLab and Voilà."""
