@@ -1,0 +1,139 @@
+"""A result as the page takes it: names as JSON, everything with one value per object as bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagine_kernels.records import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from imagine_kernels.annotation import Correction
+    from imagine_kernels.result import Result
+
+PIXEL_SIZE = "process_particle_pixel_size_mm"
+SAMPLE = "sample_id"
+
+
+def columns(result: Result, sizes: NDArray[np.uint16]) -> tuple[dict[str, Any], list[bytes]]:
+    """Names and columns of a result before any correction.
+
+    Parameters
+    ----------
+    result : Result
+        n objects, k classes.
+    sizes : (n, 2) uint16 ndarray
+        Width and height of each picture in px, 0 where not known yet.
+
+    Returns
+    -------
+    names : dict
+        ``ids``, ``classes``, ``samples``, ``sorts``.
+    buffers : list of bytes
+        Probabilities (n, k) float32; sample number uint16; sizes (n, 2) uint16; mm per px float32; label number uint16; status number uint8;
+        then one float32 column per entry of ``sorts``. Little-endian.
+    """
+    predictions, objects = result.predictions, result.sample.objects
+    n = len(predictions)
+    numbers, samples = _numbered(objects[SAMPLE].tolist() if SAMPLE in objects else [result.name] * n)
+    mm = objects[PIXEL_SIZE].to_numpy(dtype=np.float32) if PIXEL_SIZE in objects else np.full(n, np.nan, dtype=np.float32)
+    sorts = {name: objects[column] for name, column in result.declaration.sorts.items() if _numeric(objects, column)}
+    # The first label is the most probable one; what people made of it comes from the history, so that undo leads back to it.
+    label = predictions.probabilities.argmax(axis=1) if len(predictions.classes) else np.zeros(n)
+    status = np.zeros(n, dtype=np.uint8)
+    names = {
+        "ids": predictions.object_id.tolist(),
+        "classes": list(predictions.classes),
+        "samples": samples,
+        "sorts": list(sorts),
+    }
+    buffers = [
+        _bytes(predictions.probabilities, "<f4"),
+        _bytes(numbers, "<u2"),
+        _bytes(sizes, "<u2"),
+        _bytes(mm, "<f4"),
+        _bytes(label, "<u2"),
+        _bytes(status, "u1"),
+        *(_bytes(column.to_numpy(dtype=np.float32), "<f4") for column in sorts.values()),
+    ]
+    return names, buffers
+
+
+def _bytes(values: NDArray[Any], dtype: str) -> bytes:
+    return np.ascontiguousarray(values, dtype=np.dtype(dtype)).tobytes()
+
+
+def _numeric(objects: pd.DataFrame, column: str) -> bool:
+    return column in objects and objects[column].dtype.kind in "fiu"
+
+
+def _numbered(values: Sequence[Any]) -> tuple[NDArray[np.uint16], list[str]]:
+    names = sorted({str(value) for value in values})
+    number = {name: i for i, name in enumerate(names)}
+    return np.array([min(number[str(value)], 65535) for value in values], dtype=np.uint16), names
+
+
+def correction_row(correction: Correction) -> dict[str, Any]:
+    """A row of the history as the page takes it."""
+    return {
+        "sequence": correction.sequence,
+        "object_ids": list(correction.object_ids),
+        "label": correction.label,
+        "status": correction.status,
+        "undoes": correction.undoes,
+    }
+
+
+def problem_row(problem: Problem) -> dict[str, Any]:
+    """A problem as the page takes it."""
+    return {
+        "item": problem.item,
+        "line": problem.line,
+        "severity": problem.severity,
+        "what": problem.what,
+        "remedy": problem.remedy,
+    }
+
+
+_METRICS = {
+    "balanced_accuracy": "Balanced accuracy",
+    "accuracy": "Accuracy",
+    "macro_f1": "Macro F1",
+    "ece": "Calibration error (ECE)",
+}
+
+
+_RECIPES = {
+    "frozen": "A classifier on frozen features of a network that knows pictures in general, joined with the measured shape.",
+    "fine-tuned": "A network that was trained further on such pictures.",
+}
+
+
+def model_facts(summary: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any] | None:
+    """The model in use and its figures on held-out data, as the page takes them."""
+    if not summary:
+        return None
+    metrics = summary.get("metrics") or {}
+    return {
+        "name": str(summary.get("name", "")),
+        "version": str(summary.get("version", "")),
+        "hash": str(summary.get("hash") or summary.get("model_hash") or ""),
+        "recipe": _RECIPES.get(str(summary.get("recipe", "")), ""),
+        "n_held_out": summary.get("n_held_out"),
+        "metrics": [
+            {
+                "name": name,
+                "value": float(metrics[key]["value"]),
+                "low": metrics[key].get("low"),
+                "high": metrics[key].get("high"),
+            }
+            for key, name in _METRICS.items()
+            if isinstance(metrics.get(key), Mapping) and metrics[key].get("value") is not None
+        ],
+        "classes": list(classes),
+    }

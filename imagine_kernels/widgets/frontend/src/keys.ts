@@ -1,0 +1,113 @@
+/** The keys of the grid. */
+
+import type { Desk } from "./desk";
+import { neighbour, type Direction } from "./layout";
+
+export const KEYS: [string[], string][] = [
+  [["←", "→", "↑", "↓"], "go to the next one"],
+  [["Shift", "← → ↑ ↓"], "select on the way"],
+  [["Space"], "select or leave out"],
+  [["Ctrl", "A"], "select all of the group"],
+  [["Enter", "M"], "move to a taxon"],
+  [["1", "…", "9"], "move to the taxon with that number"],
+  [["V"], "validate as it is"],
+  [["D"], "mark dubious"],
+  [["X"], "discard"],
+  [["Z"], "show large, with all probabilities"],
+  [["Ctrl", "Z"], "undo"],
+  [["Ctrl", "Shift", "Z"], "redo"],
+  [["/"], "search and filter"],
+  [["Home", "End"], "first, last"],
+  [["Page ↑", "Page ↓"], "a page up, a page down"],
+  [["Esc"], "select nothing; close"],
+  [["?"], "these keys"],
+];
+
+const ARROWS: Record<string, Direction> = {
+  ArrowLeft: "left",
+  ArrowRight: "right",
+  ArrowUp: "up",
+  ArrowDown: "down",
+  Home: "home",
+  End: "end",
+  PageUp: "pageup",
+  PageDown: "pagedown",
+};
+
+/** The taxa of the digit keys: the nine with most objects when the sample was opened. */
+export function digitTaxa(desk: Desk): string[] {
+  return desk.order.slice(0, 9);
+}
+
+/** True where the key was used. */
+export function gridKey(desk: Desk, event: KeyboardEvent): boolean {
+  const { grid, selection } = desk;
+  if (!grid || !desk.table) return false;
+  const control = event.ctrlKey || event.metaKey;
+  const key = event.key;
+  const direction = ARROWS[key];
+  if (direction && !control && !event.altKey) {
+    const from = selection.focus ?? grid.layout.order[0];
+    if (from === undefined) return true;
+    const to = selection.focus === null ? from : neighbour(grid.layout, from, direction, grid.element.clientHeight);
+    if (event.shiftKey) selection.extendTo(to, grid.layout.order);
+    else selection.goTo(to);
+    grid.reveal(to);
+    if (event.shiftKey) desk.announce(grid.describe());
+    else desk.tell();
+    return true;
+  }
+  if (control && key.toLowerCase() === "z") {
+    if (event.shiftKey) desk.redo();
+    else desk.undo();
+    return true;
+  }
+  if (control && key.toLowerCase() === "y") {
+    desk.redo();
+    return true;
+  }
+  if (control && key.toLowerCase() === "a") {
+    const group = desk.groups.find((each) => selection.focus !== null && each.rows.includes(selection.focus)) ?? desk.groups[0];
+    if (group) selection.set(group.rows);
+    grid.refresh();
+    desk.announce(grid.describe());
+    return true;
+  }
+  if (control || event.altKey) return false;
+  if (/^[1-9]$/.test(key)) {
+    const taxon = digitTaxa(desk)[Number(key) - 1];
+    if (taxon !== undefined) desk.correct({ label: taxon });
+    return true;
+  }
+  switch (key) {
+    case " ":
+      if (selection.focus !== null) selection.toggle(selection.focus);
+      grid.refresh();
+      desk.announce(grid.describe());
+      return true;
+    case "Enter":
+    case "m":
+      if (desk.targets().length) desk.open({ kind: "chooser" });
+      return true;
+    case "v":
+      desk.correct({ status: "validated" });
+      return true;
+    case "d":
+      desk.correct({ status: "dubious" });
+      return true;
+    case "x":
+      desk.correct({ status: "discarded" });
+      return true;
+    case "z":
+      if (selection.focus !== null) desk.open({ kind: "zoom", row: selection.focus });
+      return true;
+    case "Escape":
+      selection.clear();
+      if (desk.view.selecting) desk.setView({ selecting: false });
+      grid.refresh();
+      desk.tell();
+      return true;
+    default:
+      return false;
+  }
+}

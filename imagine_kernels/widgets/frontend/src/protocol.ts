@@ -1,0 +1,159 @@
+/** What travels between page and kernel. */
+
+export type Status = "predicted" | "validated" | "dubious" | "discarded";
+export const STATUSES: readonly Status[] = ["predicted", "validated", "dubious", "discarded"];
+
+/** What the use case calls its things. */
+export interface Words {
+  title: string;
+  sentence: string;
+  unit: string;
+  units: string;
+  taxon: string;
+  taxa: string;
+}
+
+export interface SettingField {
+  name: string;
+  kind: "bool" | "int" | "float" | "str";
+  unit: string;
+  help: string;
+  value: string | number | boolean | null;
+  minimum: number | null;
+  maximum: number | null;
+}
+
+export interface RecentSession {
+  session: string;
+  name: string;
+  source: string;
+  when: string;
+  corrections: number;
+}
+
+export interface ModelFacts {
+  name: string;
+  version: string;
+  hash: string;
+  recipe: string;
+  n_held_out: number | null;
+  metrics: { name: string; value: number; low: number | null; high: number | null }[];
+  classes: string[];
+}
+
+export interface Hello {
+  words: Words;
+  settings: SettingField[];
+  reads: string[];
+  recent: RecentSession[];
+  home_url: string | null;
+  last: string | null;
+}
+
+export interface FolderEntry {
+  name: string;
+  path: string;
+  kind: "folder" | "file";
+  note: string;
+}
+
+export interface Folder {
+  path: string;
+  shown: string;
+  parent: string | null;
+  roots: { name: string; path: string }[];
+  entries: FolderEntry[];
+  more: number;
+}
+
+export interface Progress {
+  stage: string;
+  done: number;
+  total: number;
+  left_s: number | null;
+}
+
+export interface ProblemRow {
+  item: string;
+  line: number | null;
+  severity: "error" | "warning";
+  what: string;
+  remedy: string;
+}
+
+/** A row of the append-only list of corrections. */
+export interface Correction {
+  sequence: number;
+  object_ids: string[];
+  label: string | null;
+  status: Status | null;
+  undoes: number | null;
+}
+
+export interface Ready {
+  session: string;
+  name: string;
+  source: string;
+  layout: string;
+  ids: string[];
+  classes: string[];
+  samples: string[];
+  sorts: string[];
+  corrections: Correction[];
+  problems: ProblemRow[];
+  model: ModelFacts | null;
+  seconds: number | null;
+}
+
+export interface AbundanceRow {
+  sample: string;
+  taxon: string;
+  counted: number;
+  validated: number;
+  /** The row of the whole sample. */
+  total: boolean;
+  values: Record<string, [number | null, number | null, number | null]>;
+}
+
+export interface SpectrumPoint {
+  sample: string;
+  taxon: string;
+  x: number | null;
+  y: number | null;
+  low: number | null;
+  high: number | null;
+  n: number;
+  used: boolean;
+}
+
+export interface SpectrumFit {
+  sample: string;
+  taxon: string;
+  slope: number | null;
+  intercept: number | null;
+  low: number | null;
+  high: number | null;
+  r2: number | null;
+}
+
+export interface Quantity {
+  key: string;
+  corrected: string | null;
+  name: string;
+  unit: string;
+}
+
+export interface Quantities {
+  sequence: number;
+  quantities: Quantity[];
+  rows: AbundanceRow[];
+  spectrum: { x: string; y: string; points: SpectrumPoint[]; fits: SpectrumFit[] } | null;
+  notes: string[];
+}
+
+export interface Download {
+  token: string;
+  name: string;
+  size: number;
+  type: string;
+}
