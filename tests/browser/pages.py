@@ -79,7 +79,8 @@ class Watch:
 
     def assert_clean(self) -> None:
         """Nothing foreign, nothing failed, no complaint."""
-        assert (self.foreign, self.failed, self.complaints) == ([], [], [])
+        found = [*(f"foreign: {url}" for url in self.foreign), *(f"failed: {each}" for each in self.failed), *self.complaints]
+        assert not found, "\n".join(found)
 
 
 class IdentifyPage:
