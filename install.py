@@ -89,11 +89,10 @@ def make_environment() -> None:
             version = f"{sys.version_info[0]}.{sys.version_info[1]}"
             debian_packages({"ensurepip": f"python{version}-venv"}, "for virtual environments")
         step("1/4 virtual environment", [sys.executable, "-m", "venv", str(VENV)])
-    uv = re.search(r"^uv==.*$", LOCK.read_text(), re.MULTILINE)
-    step(
-        "2/4 installer",
-        [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", uv.group() if uv else "uv"],
-    )
+    if not (VENV / "bin" / "uv").exists():
+        pinned = re.search(r"^uv==.*$", LOCK.read_text(), re.MULTILINE)
+        pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        step("2/4 installer", [*pip, pinned.group() if pinned else "uv"])
     install = [str(VENV / "bin" / "uv"), "pip", "install", "--python", str(PYTHON), "--compile-bytecode"]
     step("3/4 packages, 5 GB with torch: a few minutes", [*install, "-r", str(LOCK)])
     # Without isolation, so that hatchling and Node come from the locked environment.

@@ -53,8 +53,7 @@ def starter_model(imagine_home: Path) -> Callable[[str], ModelBundle]:
     def bundle(name: str) -> ModelBundle:
         folder = imagine_home / "models" / f"{name}-starter"
         if not folder.is_dir():
-            workflow = ik.use_case(name)
-            workflow.train(workflow.open(), epochs=0, out=folder)
+            ik.use_case(name).train_starter(folder)
         return ModelBundle.load(folder)
 
     return bundle
