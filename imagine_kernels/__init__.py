@@ -10,36 +10,24 @@ The five verbs are `open`, `train`, `identify`, `measure` and `export`; see `Wor
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from imagine_kernels import errors
 from imagine_kernels.errors import ImagineError
 
-if TYPE_CHECKING:
-    from imagine_kernels.reports import make_report
-    from imagine_kernels.workflow import Result, Workflow, list_use_cases, open_result, use_case
+# The function takes the place of the module of the same name, which the line below imports on its way.
+from imagine_kernels.workflow import Result, Workflow, list_use_cases, open_result, use_case
 
 __version__ = "0.1.0"
 
 __all__ = ["ImagineError", "Result", "Workflow", "errors", "list_use_cases", "make_report", "open_result", "use_case"]
 
-_WHERE = {
-    "Result": "workflow",
-    "Workflow": "workflow",
-    "list_use_cases": "workflow",
-    "make_report": "reports",
-    "open_result": "workflow",
-    "use_case": "workflow",
-}
-
 
 def __getattr__(name: str) -> object:
-    # Loaded when used, so that listing and help stay quick.
-    if name not in _WHERE:
+    # Loaded when used: a report needs a good part of Jupyter.
+    if name != "make_report":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+    from imagine_kernels.reports import make_report
 
-    return getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    return make_report
 
 
 def __dir__() -> list[str]:

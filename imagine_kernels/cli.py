@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -168,7 +169,10 @@ def identify(use_case: str, data: Path, model: str | None, out: Path, settings: 
     with _bar(as_json) as progress:
         result = workflow.identify(opened, model, progress=progress)
     result.save(out)
-    written = [str(result.export(kind, out / f"{result.name}-{kind}.zip")) for kind in workflow.declaration.exports]
+    exports = [result.export(kind, out / f"{result.name}-{kind}.zip") for kind in workflow.declaration.exports]
+    written = [str(path) for path, _ in exports]
+    result = replace(result, problems=(*result.problems, *(problem for _, lost in exports for problem in lost)))
+    result.save(out)
     _report_problems(result.problems)
     counts = {str(label): int(n) for label, n in zip(*_unique(result.predictions.label), strict=True)}
     text = "\n".join(
@@ -263,7 +267,7 @@ def models_show(use_case: str, model: str | None, as_json: bool) -> None:
 @models.command("starter")
 @json_option
 def models_starter(as_json: bool) -> None:
-    """Train the starter model of every use case that has none, on its bundled sample."""
+    """Train the starter model of every use case that has none, on a generated sample."""
     from imagine_kernels import catalog
     from imagine_kernels.models.store import model_summary
     from imagine_kernels.settings import home
@@ -275,9 +279,9 @@ def models_starter(as_json: bool) -> None:
             continue
         _fast_allocator()
         workflow = _use_case(name)
-        click.echo(f"{name}: training the starter model on the bundled sample …", err=True)
+        click.echo(f"{name}: training the starter model …", err=True)
         with _bar(as_json) as progress:
-            bundle = workflow.train(workflow.open(), epochs=0, out=folder, progress=progress)
+            bundle = workflow.train_starter(folder, progress=progress)
         made.append({"use_case": name, "path": str(folder), **model_summary(bundle)})
     text = "\n".join(f"{row['path']}: {describe_model(row)}" for row in made)
     say(made, as_json, text or "Every use case has its starter model.")

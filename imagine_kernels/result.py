@@ -123,8 +123,23 @@ class Result:
         rest = objects.drop(columns=["file"])
         return pd.concat([pd.DataFrame({**first, **wide}, index=rest.index), rest], axis=1)
 
-    def export(self, kind: str, path: Path | str) -> Path:
-        """Write a native format of the use case, e.g. ``"ecotaxa"``, and return its path."""
+    def export(self, kind: str, path: Path | str) -> tuple[Path, list[Problem]]:
+        """Write a native format of the use case, e.g. ``"ecotaxa"``.
+
+        Returns
+        -------
+        path : Path
+            What was written.
+        lost : list of Problem
+            What the format could not hold.
+
+        Raises
+        ------
+        UnknownName
+            The use case has no such format.
+        NotEnoughSpace
+            The disk is full.
+        """
         writers = self.declaration.exports
         if kind not in writers:
             raise UnknownName.among("format", kind, writers)
@@ -134,8 +149,8 @@ class Result:
             return writers[kind](self.sample, self.predictions, target)
 
     def to_ecotaxa(self, path: Path | str) -> Path:
-        """An EcoTaxa import zip with the images inside."""
-        return self.export("ecotaxa", path)
+        """An EcoTaxa import zip with the images inside; `export` also says what it could not hold."""
+        return self.export("ecotaxa", path)[0]
 
     def to_csv(self, path: Path | str) -> Path:
         """The table of predictions as CSV."""
@@ -205,7 +220,8 @@ def open_result(folder: Path | str, *, use_case: str | None = None) -> Result:
         note = json.loads(note_file.read_text(encoding="utf-8"))
         text = {*note["text_columns"], "source_label", "source_status", "label", "status", "file", "object_id"} - {"probability"}
         table = pd.read_csv(table_file, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""], low_memory=False)
-        table[[name for name in table if name in text]] = table[[name for name in table if name in text]].fillna("")
+        textual = [str(name) for name in table.columns if name in text]
+        table[textual] = table[textual].fillna("")
         classes = tuple(note["classes"])
         predictions = Predictions(
             object_id=table["object_id"].to_numpy(dtype=object),

@@ -1,14 +1,14 @@
 """Where the library keeps things, from the environment and nowhere else.
 
-================== ============================================== ==========================
-variable           what                                           default
-================== ============================================== ==========================
-IMAGINE_HOME       models, samples, results, annotations          ``~/imagine``
-IMAGINE_MODELS     further folders with model bundles, read-only  none
-IMAGINE_SAMPLES    further folders with bundled samples, read-only none
-IMAGINE_NOTEBOOKS  further folders of notebooks                   none
-IMAGINE_USE_CASES  folders with further use cases                 none
-================== ============================================== ==========================
+===================== ================================================== ==============
+variable              what                                               default
+===================== ================================================== ==============
+IMAGINE_HOME          models, samples, results, annotations              ``~/imagine``
+IMAGINE_MODELS        further folders with model bundles, read-only      none
+IMAGINE_SAMPLES       further folders with bundled samples, read-only    none
+IMAGINE_NOTEBOOKS     further folders of notebooks                       none
+IMAGINE_USE_CASES     folders with further use cases                     none
+===================== ================================================== ==============
 
 Where several folders are given they are separated as in ``PATH``.
 """

@@ -89,8 +89,8 @@ class UseCase:
         The science; `confusion` is None where the model carries none.
     make_sample : callable ``(folder, seed) -> Path``
         Writes the bundled labelled sample in the native format and returns the path to open.
-    exports : mapping of str to callable ``(sample, predictions, path) -> Path``
-        Native formats by name, e.g. ``{"ecotaxa": write_zip}``.
+    exports : mapping of str to callable ``(sample, predictions, path) -> (Path, list of Problem)``
+        Native formats by name, e.g. ``{"ecotaxa": write_zip_noting}``; the problems are what the format cannot hold.
     settings : tuple of Setting
     splits_by : tuple of str
         Columns of `Sample.objects` that keep objects together when data are split for training, first one that varies wins.
@@ -109,7 +109,7 @@ class UseCase:
     task: Any
     measure: Callable[[Sample, Predictions, Confusion | None, Mapping[str, Any]], Measurements]
     make_sample: Callable[[Path, int], Path]
-    exports: Mapping[str, Callable[[Sample, Predictions, Path], Path]]
+    exports: Mapping[str, Callable[[Sample, Predictions, Path], tuple[Path, list[Problem]]]]
     settings: tuple[Setting, ...] = ()
     splits_by: tuple[str, ...] = ()
     sorts: Mapping[str, str] = field(default_factory=dict)

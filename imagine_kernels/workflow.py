@@ -9,13 +9,16 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from imagine_kernels import catalog, settings
-from imagine_kernels.errors import DataNotFound, LabelError
+from imagine_kernels.errors import DataNotFound, ImageError, LabelError
 from imagine_kernels.records import Problem, Progress, Sample
 from imagine_kernels.result import Result, open_result
 from imagine_kernels.use_case import UseCase
@@ -23,6 +26,9 @@ from imagine_kernels.use_case import UseCase
 if TYPE_CHECKING:
     from imagine_kernels.measures.accuracy import Evaluation
     from imagine_kernels.models.bundle import ModelBundle
+
+#: Seed of the generated sample that starter models are trained on.
+STARTER_SEED = 1
 
 __all__ = ["Result", "Workflow", "list_use_cases", "open_result", "use_case"]
 
@@ -128,6 +134,29 @@ class Workflow:
                 shutil.move(made, target)
         return target
 
+    def pictures(self, sample: Sample, rows: Sequence[int] | NDArray[Any] | None = None) -> Iterator[NDArray[Any] | ImageError]:
+        """The pictures of some objects, for people to look at: grey, without scale bar.
+
+        Parameters
+        ----------
+        sample : Sample
+        rows : sequence of int, optional
+            Positions in ``sample.objects``; all of them without it.
+
+        Yields
+        ------
+        (H, W) uint8 ndarray, or ImageError
+            In the order of `rows`; the error of a picture that cannot be decoded.
+        """
+        from imagine_kernels.files import Files
+        from imagine_kernels.media.vignettes import load_many
+
+        chosen = sample if rows is None else sample.where(np.asarray(rows, dtype=np.int64))
+        with Files(sample.source) as files:
+            height = int(sample.settings.get("scale_bar_px", 31))
+            for _, picture in load_many(files, chosen.objects["file"].tolist(), scale_bar_px=height):
+                yield picture
+
     def check(self, path: Path | str | None = None, *, progress: Progress | None = None, **given: Any) -> Sample:
         """Open, look into every medium, and return the sample with all problems noted; nothing is changed."""
         sample = self.open(path, **given)
@@ -182,6 +211,11 @@ class Workflow:
                 cancel=cancel,
             )
         return bundle
+
+    def train_starter(self, out: Path | str, *, progress: Progress | None = None) -> ModelBundle:
+        """Train the starter model: a head on frozen features, on a generated sample other than the bundled one."""
+        # Another seed, so that the bundled sample is as new to the model as a person's own would be.
+        return self.train(self.open(self.bundled_sample(seed=STARTER_SEED)), epochs=0, out=out, progress=progress)
 
     def model(self, model: ModelBundle | Path | str | None = None) -> ModelBundle:
         """A bundle by folder or name; None gives the starter model."""

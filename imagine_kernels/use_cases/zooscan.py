@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from imagine_kernels.formats.ecotaxa import write_zip
+from imagine_kernels.formats.ecotaxa import write_zip_noting
 from imagine_kernels.formats.vignettes import LAYOUTS, read_vignettes
 from imagine_kernels.measures.plankton import measure_plankton
 from imagine_kernels.media.vignettes import check_pictures, pixel_size_from_scale_bar
@@ -39,9 +39,9 @@ USE_CASE = UseCase(
     task=Classification(),
     measure=measure_plankton,
     make_sample=make_sample,
-    exports={"ecotaxa": write_zip},
+    exports={"ecotaxa": write_zip_noting},
     splits_by=("sample_id",),
-    sorts={"area": "object_area", "length": "object_major", "sample": "sample_id"},
+    sorts={"area [px]": "object_area", "major axis [px]": "object_major", "sample": "sample_id"},
     settings=(
         Setting(
             name="scale_bar_px", default=31, kind=int, unit="px", minimum=0, maximum=500,
