@@ -1,0 +1,1 @@
+"""From pictures to probabilities, in batches, without torch on the CPU."""

@@ -1,0 +1,1 @@
+"""Model bundles: what is on disk, how it is found, and the network inside."""

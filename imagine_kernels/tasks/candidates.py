@@ -1,0 +1,265 @@
+"""The recipes that compete: a head on frozen features, and a fine-tuned backbone."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagine_kernels.errors import Cancelled
+from imagine_kernels.inference.pictures import oriented
+from imagine_kernels.inference.sessions import BATCH, Chunk, Session, TorchSession, cpu_session
+from imagine_kernels.models.graph import export_onnx, with_head
+from imagine_kernels.models.network import build_network, feature_lengths, set_head
+from imagine_kernels.records import Progress
+from imagine_kernels.tasks.classification import Classification
+from imagine_kernels.tasks.finetune import Pictures, Schedule, balanced_accuracy, fine_tune
+from imagine_kernels.tasks.head import Head, class_weights, fit_head
+from imagine_kernels.tasks.splitting import Split
+
+#: Averaging over orientations costs as many times the inference; it must gain at least this much balanced accuracy.
+MIN_GAIN = 0.005
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A trained network with its logits on held-out objects.
+
+    Attributes
+    ----------
+    recipe : {"frozen", "fine-tuned"}
+    sentence : str
+        How it was made, for people.
+    network : torch module
+    graph : bytes
+        The same as an ONNX model.
+    rows : (h,) ndarray of int
+        The objects that it was held out from.
+    logits : (h, k) ndarray of float32
+        On these objects, averaged over `orientations`.
+    orientations : int
+    orientations_reason : str
+    settings : dict
+        For ``bundle.json``.
+    """
+
+    recipe: str
+    sentence: str
+    network: Any
+    graph: bytes
+    rows: NDArray[np.int64]
+    logits: NDArray[np.float32]
+    orientations: int
+    orientations_reason: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frozen:
+    """Features of the backbone as ImageNet left it; every recipe starts from them.
+
+    Attributes
+    ----------
+    network : torch module
+        With an empty head.
+    graph : bytes
+        The same as an ONNX model.
+    mean, first : (n, d) ndarray of float32
+        Averaged over the orientations, and of the first one; morphometry is joined.
+    blocks : tuple of int
+        Lengths of the blocks of features, sum d.
+    """
+
+    network: Any
+    graph: bytes
+    mean: NDArray[np.float32]
+    first: NDArray[np.float32]
+    blocks: tuple[int, ...]
+
+
+def frozen_features(
+    pictures: Pictures, *, task: Classification, n_classes: int, progress: Progress | None = None, cancel: threading.Event | None = None
+) -> Frozen:
+    """Run the backbone over all pictures in all orientations."""
+    m = pictures.morphometry.shape[1]
+    lengths = feature_lengths(task.backbone)
+    network = build_network(backbone=task.backbone, classes=n_classes, morphometry=m)
+    graph = export_onnx(network, size=task.size, morphometry=m)
+    mean, first = averaged_features(_session(network, graph), pictures, task.orientations, length=sum(lengths), progress=progress, cancel=cancel)
+    return Frozen(
+        network=network,
+        graph=graph,
+        mean=np.hstack([mean, pictures.morphometry]),
+        first=np.hstack([first, pictures.morphometry]),
+        blocks=(*lengths, *([m] if m else [])),
+    )
+
+
+def frozen_candidate(
+    frozen: Frozen,
+    pictures: Pictures,
+    split: Split,
+    *,
+    task: Classification,
+    n_classes: int,
+    seed: int,
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> Candidate:
+    """A head on frozen features: every object is held out once, and the head that is kept has seen all."""
+    target = pictures.target
+    given: dict[str, Any] = {"blocks": frozen.blocks, "n_classes": n_classes, "exponent": task.class_weight_exponent, "seed": seed}
+    turned, upright = (np.zeros((len(target), n_classes), dtype=np.float32) for _ in range(2))
+    for fold in range(split.n_folds):
+        stop_if(cancel)
+        if progress is not None:
+            progress(fold, split.n_folds + 1, "fitting the head")
+        held_out = split.fold == fold
+        head = fit_head(frozen.mean[~held_out], target[~held_out], **given)
+        turned[held_out], upright[held_out] = head.logits(frozen.mean[held_out]), head.logits(frozen.first[held_out])
+    final = fit_head(frozen.mean, target, **given)
+    network = copy.deepcopy(frozen.network)
+    put_head(network, final)
+    orientations, reason = _orientations(turned, upright, target, task.orientations)
+    return Candidate(
+        recipe="frozen",
+        sentence=(
+            f"A regularised logistic regression (inverse strength {final.strength:g}, chosen by inner cross-validation) on features of"
+            f" the frozen ImageNet backbone {task.backbone}, averaged over {task.orientations} orientations"
+            + (", joined with log-scaled morphometry." if task.morphometry else ".")
+            + f" The figures come from {split.n_folds}-fold cross-validation; the head in this bundle was then fitted again on all objects."
+        ),
+        network=network,
+        graph=with_head(frozen.graph, network),
+        rows=np.arange(len(target)),
+        logits=turned if orientations > 1 else upright,
+        orientations=orientations,
+        orientations_reason=reason,
+        settings={"strength": final.strength, "refitted_on_all": True},
+    )
+
+
+def tuned_candidate(
+    frozen: Frozen,
+    pictures: Pictures,
+    split: Split,
+    watch: NDArray[np.bool_],
+    *,
+    task: Classification,
+    n_classes: int,
+    epochs: int,
+    seed: int,
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> Candidate:
+    """A fine-tuned backbone; the validation split is seen neither for its weights nor for stopping early, for which `watch` (n,) is."""
+    held_out = split.validation
+    learn = ~held_out & ~watch
+    start = fit_head(
+        frozen.mean[learn], pictures.target[learn],
+        blocks=frozen.blocks, n_classes=n_classes, exponent=task.class_weight_exponent, seed=seed,
+    )  # fmt: skip
+    network = copy.deepcopy(frozen.network)
+    put_head(network, start)
+    history = fine_tune(
+        network, pictures.where(learn), pictures.where(watch if watch.any() else learn),
+        schedule=Schedule(epochs=epochs), augmentation=task.augmentation, seed=seed, progress=progress, cancel=cancel,
+        class_weights=class_weights(pictures.target[learn], n_classes, task.class_weight_exponent),
+    )  # fmt: skip
+    graph = export_onnx(network, size=task.size, morphometry=pictures.morphometry.shape[1])
+    tested, session = pictures.where(held_out), _session(network, graph)
+    turned, upright = (averaged_logits(session, tested, n, n_classes) for n in (task.orientations, 1))
+    orientations, reason = _orientations(turned, upright, tested.target, task.orientations)
+    return Candidate(
+        recipe="fine-tuned",
+        sentence=(
+            f"The ImageNet backbone {task.backbone} fine-tuned with its head for {len(history)} of {epochs} epochs (one cycle, any rotation,"
+            f" flips, batch-norm statistics frozen) on {int(learn.sum())} objects; {int(watch.sum())} others told when to stop. It is"
+            " the very network that was validated, not fitted again."
+        ),
+        network=network,
+        graph=graph,
+        rows=np.flatnonzero(held_out),
+        logits=turned if orientations > 1 else upright,
+        orientations=orientations,
+        orientations_reason=reason,
+        settings={"epochs": epochs, "balanced_accuracy_by_epoch": history, "refitted_on_all": False},
+    )
+
+
+def averaged_features(
+    session: Session,
+    pictures: Pictures,
+    orientations: int,
+    *,
+    length: int,
+    progress: Progress | None = None,
+    cancel: threading.Event | None = None,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Features (n, length) of the backbone averaged over the orientations, and those of the first orientation."""
+    # Sums of float64: requests end in any order, and the rounded result must be the same every time.
+    rounds = np.zeros((2, len(pictures), length), dtype=np.float64)
+
+    def done(key: tuple[slice, int], _: NDArray[np.float32], features: NDArray[np.float32]) -> None:
+        rows, orientation = key
+        if orientation == 0:
+            rounds[1, rows] = features
+        with lock:
+            rounds[0, rows] += features
+
+    lock = threading.Lock()
+    session.run(_turned(pictures, orientations, progress, cancel), done)
+    return (rounds[0] / orientations).astype(np.float32), rounds[1].astype(np.float32)
+
+
+def averaged_logits(session: Session, pictures: Pictures, orientations: int, n_classes: int) -> NDArray[np.float32]:
+    """Logits (n, k), averaged over the orientations."""
+    total = np.zeros((len(pictures), n_classes), dtype=np.float64)
+    lock = threading.Lock()
+
+    def done(key: tuple[slice, int], logits: NDArray[np.float32], _: NDArray[np.float32]) -> None:
+        with lock:
+            total[key[0]] += logits
+
+    session.run(_turned(pictures, orientations, None, None), done)
+    return (total / orientations).astype(np.float32)
+
+
+def put_head(network: Any, head: Head) -> None:
+    """Put a fitted head into a network."""
+    set_head(network, shift=head.shift, scale=head.scale, weight=head.weight, bias=head.bias)
+
+
+def _turned(pictures: Pictures, orientations: int, progress: Progress | None, cancel: threading.Event | None) -> Iterator[Chunk]:
+    for start in range(0, len(pictures), BATCH):
+        rows = slice(start, min(start + BATCH, len(pictures)))
+        for orientation in range(orientations):
+            stop_if(cancel)
+            yield (rows, orientation), oriented(pictures.pixels[rows], orientation), pictures.morphometry[rows]
+        if progress is not None:
+            progress(rows.stop, len(pictures), "computing features")
+
+
+def _orientations(
+    turned: NDArray[np.float32], upright: NDArray[np.float32], target: NDArray[np.int64], orientations: int
+) -> tuple[int, str]:
+    many, one = balanced_accuracy(turned.argmax(axis=1), target), balanced_accuracy(upright.argmax(axis=1), target)
+    kept = orientations if many - one >= MIN_GAIN else 1
+    return kept, f"on held-out objects the balanced accuracy is {many:.3f} averaged over {orientations}, {one:.3f} with one."
+
+
+def _session(network: Any, graph: bytes) -> Session:
+    import torch
+
+    return TorchSession(network) if torch.cuda.is_available() else cpu_session(graph)
+
+
+def stop_if(cancel: threading.Event | None) -> None:
+    """Raise `Cancelled` where `cancel` is set."""
+    if cancel is not None and cancel.is_set():
+        raise Cancelled("Stopped on request; no model was written.")
