@@ -1,0 +1,345 @@
+"""What the report notebook shows, section by section."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from imagine_kernels import figures
+from imagine_kernels.catalog import style_sheet
+from imagine_kernels.records import Measurements, Predictions
+from imagine_kernels.reports import html
+from imagine_kernels.reports.html import Html
+from imagine_kernels.reports.make import PROGRESS_VARIABLE
+from imagine_kernels.reports.provenance import hash_source, versions
+from imagine_kernels.reports.tables import abundance_tables, any_table, spectrum_tables
+from imagine_kernels.result import RESULT_FILE, Result
+from imagine_kernels.settings import home, results_folder
+from imagine_kernels.workflow import Workflow
+from imagine_kernels.workflow import use_case as workflow_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Rows of the table of problems that are printed; problems.csv holds all.
+MAX_PROBLEMS = 200
+_METRICS = {
+    "balanced_accuracy": "balanced accuracy",
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "ece": "expected calibration error",
+}
+
+
+def open_report(
+    use_case: str, data: Path | str | None = None, *, model: Path | str | None = None, settings: Mapping[str, Any] | None = None
+) -> Report:
+    """Open, identify where that was not done, and measure.
+
+    Parameters
+    ----------
+    use_case : str
+    data : path, optional
+        A file, folder or zip to identify, or a folder with a saved result. Without it, the person's latest result, or else the bundled sample.
+    model : path or str, optional
+        The bundle to identify with; a saved result keeps its own.
+    settings : mapping, optional
+
+    Raises
+    ------
+    ImagineError
+        The data cannot be opened, identified or measured.
+    """
+    workflow = workflow_of(use_case)
+    given = dict(settings or {})
+    workflow.declaration.read_settings(given)
+    folder = latest_result(use_case) if data is None else Path(data).expanduser()
+    if folder is not None and (folder / RESULT_FILE).is_file():
+        result = _with_corrections(workflow.result(folder), folder)
+    else:
+        progress = _tell if os.environ.get(PROGRESS_VARIABLE) else None
+        result = workflow.identify(workflow.open(folder, **given), model, progress=progress)
+    parameters = {
+        "use_case": use_case,
+        "data": None if data is None else str(data),
+        "model": None if model is None else str(model),
+    }
+    return Report(
+        workflow=workflow,
+        result=result,
+        measured=result.measure(**given),
+        parameters={**parameters, "settings": {**result.sample.settings, **given}},
+    )
+
+
+def latest_result(use_case: str) -> Path | None:
+    """The folder of the person's latest saved result of that use case, or None."""
+    import json
+
+    found = []
+    for note in results_folder().glob(f"**/{RESULT_FILE}"):
+        try:
+            if json.loads(note.read_text(encoding="utf-8")).get("use_case") == use_case:
+                found.append((note.stat().st_mtime, note.parent))
+        except (OSError, ValueError, AttributeError):
+            continue
+    return max(found)[1] if found else None
+
+
+def _with_corrections(result: Result, folder: Path) -> Result:
+    """The result with what was corrected in the app up to now: the tables in its folder follow some seconds later."""
+    if folder.resolve().parent != results_folder().resolve() or not (home() / "annotations.db").is_file():
+        return result
+    from imagine_kernels.annotation import AnnotationStore, fold
+
+    states = fold(AnnotationStore().corrections(folder.name))
+    first = result.predictions
+    if not states:
+        return result
+    # The history tells all from the beginning, so what the tables hold of it is left aside.
+    fresh = Predictions.of(first.object_id, first.classes, first.probabilities)
+    label, status = fresh.label.copy(), fresh.status.copy()
+    for row, object_id in enumerate(fresh.object_id.tolist()):
+        if (state := states.get(object_id)) is not None:
+            label[row] = state.label if state.label is not None else label[row]
+            status[row] = state.status if state.status is not None else status[row]
+    return replace(result, predictions=replace(fresh, label=label, status=status))
+
+
+def _tell(done: int, total: int, what: str) -> None:
+    with Path(os.environ[PROGRESS_VARIABLE]).open("a", encoding="utf-8") as stream:
+        stream.write(f"{done}\t{total}\t{' '.join(what.split())}\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A result with its quantities; each method gives one section as HTML in which everything from the data is escaped.
+
+    Attributes
+    ----------
+    workflow : Workflow
+    result : Result
+    measured : Measurements
+    parameters : mapping
+        What the report was asked for.
+    made : datetime
+        UTC.
+    """
+
+    workflow: Workflow
+    result: Result
+    measured: Measurements
+    parameters: Mapping[str, Any]
+    made: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def noun(self) -> str:
+        """What one object is called."""
+        return self.workflow.declaration.unit_noun
+
+    def heading(self) -> Html:
+        """Title, date and the facts in short."""
+        result, model = self.result, self.result.model
+        checked = int((result.predictions.status != "predicted").sum())
+        chips = [
+            html.element("span", f"{html.number(len(result))} {self.noun}s", css="ik-chip ik-chip-accent"),
+            html.element("span", f"{len(set(result.predictions.label.tolist()))} taxa", css="ik-chip"),
+            html.element(
+                "span", f"{html.number(checked)} checked by a person", css=f"ik-chip{' ik-chip-good' if checked else ''}"
+            ),
+            html.element("span", f"model {model.get('name', 'unknown')}", css="ik-chip"),
+        ]
+        date = f"{self.made:%-d %B %Y, %H:%M} UTC"
+        head = html.element(
+            "header",
+            html.element("p", f"Report · {date}", css="ik-muted"),
+            html.element("h1", f"{self.workflow.declaration.title}: {result.name}"),
+            html.element("div", *chips, css="ik-cluster"),
+            css="ik-report-head",
+        )
+        return Html(f'{_styles()}<div class="ik">') + head + Html("</div>")
+
+    def summary(self) -> Html:
+        """What was measured: source, sampling and the model, with the totals."""
+        result, sample = self.result, self.result.sample
+        sure = result.predictions.probability >= 0.9
+        tiles = [
+            (
+                html.number(len(result)),
+                f"{self.noun}s identified",
+                f"{100 * np.mean(sure):.0f} % with a probability of at least 0.9",
+            ),
+            *_totals(self.measured.tables.get("abundance")),
+        ]
+        score = result.model.get("metrics", {}).get("balanced_accuracy")
+        if score:
+            held_out = f"balanced accuracy on {result.model.get('n_held_out')} held-out {self.noun}s"
+            tiles.append((f"{score['value']:.2f}", held_out, f"95 % interval {score['low']:.2f}–{score['high']:.2f}"))
+        given = {
+            setting.name: f"{value} {setting.unit}".strip()
+            for setting in self.workflow.declaration.settings
+            if (value := self.parameters["settings"].get(setting.name)) is not None and value != setting.default
+        }
+        facts = {
+            "Source": str(sample.source),
+            "Layout": sample.layout,
+            "Samples": html.number(_n_samples(sample.objects)),
+            **({"Settings given": ", ".join(f"{name} = {value}" for name, value in given.items())} if given else {}),
+        }
+        return _framed(_tiles(tiles), html.facts(facts))
+
+    def abundance(self) -> Html:
+        """Figure and tables of abundance and biovolume per taxon."""
+        table = self.measured.tables.get("abundance")
+        if table is None or not len(table):
+            return _framed(html.empty("This use case measures no abundance; its quantities are in the tables below."))
+        return _framed(figures.abundance(table), *abundance_tables(table))
+
+    def size_spectrum(self) -> Html:
+        """Normalised biovolume size spectrum with its regression."""
+        spectrum = self.measured.tables.get("size_spectrum")
+        if spectrum is None or not len(spectrum):
+            return _framed(
+                html.empty("There is no size spectrum: it needs the volume, the pixel size and the areas of the objects.")
+            )
+        fit = self.measured.tables.get("size_spectrum_fit")
+        return _framed(figures.size_spectrum(spectrum, fit), *spectrum_tables(spectrum, fit))
+
+    def other_tables(self) -> Html:
+        """Quantities that have no section of their own."""
+        rest = {name: table for name, table in self.measured.tables.items() if name not in _WITH_SECTION}
+        return _framed(*(any_table(name.replace("_", " "), table) for name, table in rest.items()))
+
+    def vignettes(self, *, per_taxon: int = 10) -> Html:
+        """Pictures of each taxon: half of them the most certain ones, half the least certain ones."""
+        predictions = self.result.predictions
+        rows: list[tuple[str, list[int]]] = []
+        for label in sorted(set(predictions.label.tolist())):
+            members = np.flatnonzero(predictions.label == label)
+            ranked = members[np.argsort(-predictions.probability[members], kind="stable")]
+            half = per_taxon // 2
+            shown = ranked if len(ranked) <= per_taxon else np.concatenate((ranked[: per_taxon - half], ranked[-half:]))
+            rows.append((f"{label} ({len(members)})", shown.tolist()))
+        if not self.result.sample.source.exists():
+            return _framed(
+                html.empty(f"The pictures are no longer at {self.result.sample.source}, so they cannot be shown here.")
+            )
+        chosen = [(title, row) for title, members in rows for row in members]
+        pictures = self.workflow.pictures(self.result.sample, [row for _, row in chosen])
+        captions = [self._caption(row) for _, row in chosen]
+        return _framed(figures.gallery([title for title, _ in chosen], pictures, captions=captions, size_px=80))
+
+    def trust(self) -> Html:
+        """How the model did on objects that it was not trained on."""
+        metrics = self.result.model.get("metrics", {})
+        rows = [
+            (title, f"{held['value']:.2f} ({held['low']:.2f}–{held['high']:.2f})")
+            for name, title in _METRICS.items()
+            if (held := metrics.get(name))
+        ]
+        parts: list[Any] = []
+        if rows:
+            parts.append(
+                html.table(("metric", f"value (95 % interval), {self.result.model.get('n_held_out')} held-out objects"), rows)
+            )
+        if self.result.confusion is not None and len(self.result.confusion.classes):
+            parts.append(figures.confusion(self.result.confusion))
+        return _framed(*(parts or [html.empty("The model carries no figures of how it errs.")]))
+
+    def problems(self) -> Html:
+        """What could not be done, and what a reader of the tables must know."""
+        problems, notes = self.result.problems, self.measured.notes
+        parts: list[Any] = []
+        if notes:
+            parts.append(html.element("ul", *(html.element("li", note) for note in notes), css="ik-notes"))
+        if problems:
+            rows = [(p.item, p.line or "", p.what, p.remedy or "–", p.severity) for p in problems[:MAX_PROBLEMS]]
+            left = f"The first {MAX_PROBLEMS} of {len(problems)} problems." if len(problems) > MAX_PROBLEMS else ""
+            parts.append(html.table(("item", "line", "what", "remedy", "severity"), rows, text_columns=5, caption=left))
+        else:
+            parts.append(html.element("p", "No item was left out: nothing was wrong with the data.", css="ik-muted"))
+        return _framed(*parts)
+
+    def provenance(self) -> Html:
+        """From what, with what and when: enough to make the same figures again."""
+        sample, model = self.result.sample, self.result.model
+        source = hash_source(sample.source)
+        facts: dict[str, Any] = {
+            "Made": f"{self.made:%Y-%m-%d %H:%M:%S} UTC",
+            "Source": str(sample.source),
+            "Layout": sample.layout,
+        }
+        if source is None:
+            facts["Source hash"] = "the source is no longer there"
+        else:
+            what = "file" if source.kind == "file" else f"{source.n_files} files, hash of the sorted list of their hashes"
+            facts["Source hash"] = f"sha256 {source.sha256} ({what}, {html.number(source.n_bytes)} bytes)"
+        facts["Model"] = f"{model.get('name', 'unknown')}, version {model.get('version', '–')}, hash {model.get('hash', '–')}"
+        facts["Recipe"] = str(model.get("recipe", "–"))
+        facts["Taxa of the model"] = ", ".join(self.result.predictions.classes)
+        for name, value in self.parameters.items():
+            if name != "settings":
+                facts[f"Parameter {name}"] = "default" if value is None else str(value)
+        for name, value in self.parameters["settings"].items():
+            facts[f"Setting {name}"] = "not set" if value is None else str(value)
+        facts |= versions()
+        return _framed(html.fold("Versions, hashes and parameters", html.facts(facts), is_open=True))
+
+    def _caption(self, row: int) -> str:
+        predictions = self.result.predictions
+        status = predictions.status[row]
+        return f"{predictions.probability[row]:.2f}" if status == "predicted" else str(status)
+
+
+_WITH_SECTION = ("abundance", "size_spectrum", "size_spectrum_fit")
+
+
+def _framed(*parts: Any) -> Html:
+    return Html(f'<div class="ik">{"".join(html.markup(part) for part in parts)}</div>')
+
+
+def _styles() -> str:
+    """The style sheets, so that the sections look the same in Voilà and JupyterLab; the page of a report has its own copy."""
+    own = Path(__file__).resolve().parent / "report.css"
+    sheets = [own] if os.environ.get(PROGRESS_VARIABLE) else [style_sheet(), own]
+    return "".join(f"<style>{sheet.read_text(encoding='utf-8')}</style>" for sheet in sheets)
+
+
+def _tiles(tiles: list[tuple[str, str, str]]) -> Html:
+    cells = (
+        html.element(
+            "div",
+            html.element("div", value, css="ik-tile-value"),
+            html.element("div", name, css="ik-tile-name"),
+            html.element("div", note, css="ik-tile-note"),
+            css="ik-tile",
+        )
+        for value, name, note in tiles
+    )
+    return html.element("div", *cells, css="ik-tiles")
+
+
+def _n_samples(objects: pd.DataFrame) -> int:
+    return int(objects["sample_id"].nunique()) if "sample_id" in objects else 1
+
+
+def _totals(table: pd.DataFrame | None) -> list[tuple[str, str, str]]:
+    """The total of one sample, or its range over several."""
+    if table is None or "abundance_ind_m3" not in table:
+        return []
+    whole = table[table["taxon"] == figures.ALL_OBJECTS].dropna(subset=["abundance_ind_m3"])
+    if not len(whole):
+        return []
+    if len(whole) == 1:
+        row = whole.iloc[0]
+        limits = f"95 % interval {html.number(row['abundance_low_ind_m3'])}–{html.number(row['abundance_high_ind_m3'])}"
+        return [(f"{html.number(row['abundance_ind_m3'])} ind/m³", "total abundance, as counted", limits)]
+    values = whole["abundance_ind_m3"]
+    ends = f"{html.number(values.min())}–{html.number(values.max())} ind/m³"
+    return [(ends, f"total abundance in {len(whole)} samples, as counted", f"median {html.number(values.median())} ind/m³")]

@@ -1,0 +1,131 @@
+"""Tables of quantities for a reader: one cell per value with its interval, units in the header."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from imagine_kernels import figures
+from imagine_kernels.reports import html
+from imagine_kernels.reports.html import Html
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Ends of column names and the units that they stand for, longest first.
+UNITS = (
+    ("_mm3_m3", "mm³/m³"),
+    ("_ind_m3", "ind/m³"),
+    ("_mm3", "mm³"),
+    ("_m3", "m³"),
+    ("_mm2", "mm²"),
+    ("_mm", "mm"),
+    ("_um", "µm"),
+    ("_px", "px"),
+)
+_WORDS = {
+    "n_counted": "counted",
+    "n_validated": "validated",
+    "sample_id": "sample",
+    "biovolume_spherical_mm3_m3": "spherical, as counted (mm³/m³)",
+    "biovolume_ellipsoidal_mm3_m3": "ellipsoidal, as counted (mm³/m³)",
+    "abundance_ind_m3": "abundance as counted (ind/m³)",
+    "abundance_corrected_ind_m3": "abundance corrected (ind/m³)",
+    "biovolume_spherical_corrected_mm3_m3": "spherical, corrected (mm³/m³)",
+    "biovolume_ellipsoidal_corrected_mm3_m3": "ellipsoidal, corrected (mm³/m³)",
+    "biovolume_mid_mm3": "biovolume, middle of the class (mm³)",
+    "esd_low_mm": "diameter from (mm)",
+    "esd_high_mm": "to (mm)",
+    "nbss_m3": "normalised biovolume (1/m³)",
+    "psd_m3_mm": "individuals per m³ and mm",
+    "in_fit": "in the regression",
+    "intercept_log10_m3": "intercept (log₁₀, 1/m³)",
+    "rmse_log10": "RMSE (log₁₀)",
+    "n_bins": "classes",
+    "relative_abundance": "share of the sample (%)",
+    "r2": "R²",
+}
+#: Columns from 0 to 1 that are read as percent.
+_SHARES = ("relative_abundance",)
+_ABUNDANCE = ("n_counted", "n_validated", "abundance_ind_m3", "abundance_corrected_ind_m3", "relative_abundance")
+_BIOVOLUME = ("biovolume_spherical", "biovolume_ellipsoidal")
+
+
+def title(column: str) -> str:
+    """The name of a column for people, with its unit: ``"pixel_size_mm"`` becomes ``"pixel size (mm)"``."""
+    if column in _WORDS:
+        return _WORDS[column]
+    for end, unit in UNITS:
+        if column.endswith(end):
+            return f"{column.removesuffix(end).replace('_', ' ')} ({unit})"
+    return column.replace("_", " ")
+
+
+def limits(table: pd.DataFrame, column: str) -> tuple[str, str] | None:
+    """The columns with the ends of the interval of a column, or None: ``x_low_mm`` and ``x_high_mm`` of ``x_mm``."""
+    low = [name for name in table.columns if "_low" in name and name.replace("_low", "", 1) == column]
+    return (low[0], low[0].replace("_low", "_high", 1)) if low else None
+
+
+def cell(row: pd.Series[Any], column: str, ends: tuple[str, str] | None) -> str:
+    """A value, with its interval where there is one."""
+    value = row[column]
+    if column in _SHARES:
+        share, *limits_of = (100 * row[name] for name in (column, *(ends or ())))
+        return html.interval(share, *limits_of) if ends else html.number(share)
+    return html.interval(value, row[ends[0]], row[ends[1]]) if ends else html.number(value)
+
+
+def abundance_tables(table: pd.DataFrame) -> list[Html]:
+    """Abundance, and biovolume below it; one table for a single sample, one to unfold for each of several."""
+    samples = list(dict.fromkeys(table["sample_id"])) if "sample_id" in table else [""]
+    counted = [name for name in _ABUNDANCE if name in table]
+    sized = [
+        name for name in map(str, table.columns) if name.startswith(_BIOVOLUME) and "_low" not in name and "_high" not in name
+    ]
+    parts = []
+    for i, name in enumerate(samples):
+        rows = table[table["sample_id"] == name] if "sample_id" in table else table
+        pieces = _taxa(rows, counted, "Abundance with 95 % intervals.")
+        if sized and rows[sized].notna().any(axis=None):
+            pieces += _taxa(rows, sized, "Biovolume with 95 % intervals.")
+        parts.append(pieces if len(samples) == 1 else html.fold(str(name), pieces, is_open=i == 0))
+    return parts
+
+
+def _taxa(rows: pd.DataFrame, columns: list[str], caption: str) -> Html:
+    ends = {name: limits(rows, name) for name in columns}
+    # Totals last, taxa by how many there are.
+    is_total = rows["taxon"] == figures.ALL_OBJECTS
+    order = rows.assign(_total=is_total).sort_values(["_total", "n_counted"], ascending=[True, False], kind="stable")
+    body = []
+    for _, row in order.iterrows():
+        name: Any = html.element("strong", "all taxa") if row["_total"] else row["taxon"]
+        body.append((name, *(cell(row, column, ends[column]) for column in columns)))
+    return html.table(("taxon", *(title(name) for name in columns)), body, caption=caption)
+
+
+def spectrum_tables(spectrum: pd.DataFrame, fit: pd.DataFrame | None) -> list[Html]:
+    """The regression, and the bins to unfold."""
+    parts = []
+    if fit is not None and len(fit):
+        # Samples with too few objects for a line are named by the notes.
+        lines = fit[(fit["taxon"] == figures.ALL_OBJECTS) & fit["slope"].notna()].drop(columns="taxon")
+        if len(lines):
+            parts.append(
+                any_table("Regression of log₁₀ normalised biovolume on log₁₀ biovolume, all objects, with 95 % intervals.", lines)
+            )
+    whole = spectrum[spectrum["taxon"] == figures.ALL_OBJECTS].drop(columns="taxon")
+    mean = whole[whole["sample_id"] == figures.ALL_SAMPLES]
+    return [*parts, html.fold("The classes of the spectrum", any_table("", mean if len(mean) else whole))]
+
+
+def any_table(caption: str, table: pd.DataFrame) -> Html:
+    """A table as it is; columns with an interval swallow the columns of its ends."""
+    ends = {name: limits(table, name) for name in table.columns}
+    swallowed = {end for pair in ends.values() if pair for end in pair}
+    columns = [name for name in table.columns if name not in swallowed]
+    # Text first, whatever the order in the file.
+    text = [name for name in columns if table[name].dtype.kind not in "fiub"]
+    columns = [*text, *(name for name in columns if name not in text)]
+    body = [tuple(cell(row, name, ends[name]) for name in columns) for _, row in table.iterrows()]
+    return html.table([title(name) for name in columns], body, text_columns=len(text), caption=caption)

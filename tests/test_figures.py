@@ -1,0 +1,167 @@
+"""Figures: units on every axis, words for those who cannot see them, colours of the style sheet, and nothing from the data that acts."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from imagine_kernels import catalog, figures
+from imagine_kernels.errors import ImageError, LabelError
+from imagine_kernels.records import Confusion, Predictions
+
+NASTY = '<script>alert("x")</script> $a_b$ & co'
+
+
+def abundance_table(samples: int = 2, taxa: tuple[str, ...] = ("Copepoda", NASTY)) -> pd.DataFrame:
+    rows = []
+    for s in range(samples):
+        for t, taxon in enumerate((*taxa, figures.ALL_OBJECTS)):
+            value = 3.0 + s + t
+            rows.append(
+                {
+                    "sample_id": f"station {s}", "taxon": taxon, "n_counted": 4 + t,
+                    "abundance_ind_m3": value, "abundance_low_ind_m3": value - 1, "abundance_high_ind_m3": value + 2,
+                    "abundance_corrected_ind_m3": value + 0.5, "abundance_corrected_low_ind_m3": 0.0, "abundance_corrected_high_ind_m3": value + 4,
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def spectrum_tables() -> tuple[pd.DataFrame, pd.DataFrame]:
+    from imagine_kernels.measures.size_spectrum import nbss
+
+    rng = np.random.default_rng(1)
+    volume = 10 ** rng.uniform(-2, 1, 2000) ** 1.0
+    sample = np.repeat(np.array(["a", "b"], dtype=object), 1000)
+    return nbss(sample, np.full(2000, "Copepoda", dtype=object), volume, np.full(2000, 2.0), np.full(2000, 0.0106))
+
+
+def confusion() -> Confusion:
+    return Confusion(classes=("Copepoda", NASTY), counts=np.array([[9, 1], [2, 5]]))
+
+
+def drawings() -> dict[str, figures.Drawing]:
+    tried = [{"recipe": "frozen", "balanced_accuracy": {"value": 0.8, "low": 0.7, "high": 0.9}}]
+    return {
+        "abundance": figures.abundance(abundance_table()),
+        "many samples": figures.abundance(abundance_table(samples=15)),
+        "size_spectrum": figures.size_spectrum(*spectrum_tables()),
+        "confusion": figures.confusion(confusion()),
+        "candidates": figures.candidates(tried),
+    }
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, figures.Drawing]:
+    return drawings()
+
+
+NAMES = ("abundance", "many samples", "size_spectrum", "confusion", "candidates")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_axes_say_what_they_measure(drawn: dict[str, figures.Drawing], name: str) -> None:
+    figure = drawn[name].figure
+    said = [axis.get_xlabel() + axis.get_ylabel() for axis in figure.axes] + [
+        str(figure._supxlabel.get_text() if figure._supxlabel else "")
+    ]
+    assert re.search(r"ind/m³|mm³|number of|0 to 1", " ".join(said))
+    if name == "size_spectrum":
+        axis = figure.axes[0]
+        assert "mm³" in axis.get_xlabel()
+        assert "1/m³" in axis.get_ylabel()
+        assert (axis.get_xscale(), axis.get_yscale()) == ("log", "log")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_svg_is_whole_described_and_inert(drawn: dict[str, figures.Drawing], name: str) -> None:
+    svg = drawn[name].svg()
+    root = ElementTree.fromstring(svg)
+    assert root.attrib["role"] == "img"
+    assert len(root.attrib["aria-label"]) > 20
+    tags = {element.tag.rsplit("}", 1)[-1] for element in root.iter()}
+    assert not tags & {"script", "image", "foreignObject", "a", "metadata"}
+    for element in root.iter():
+        for key, value in element.attrib.items():
+            assert not key.rsplit("}", 1)[-1].startswith("on")
+            if key.endswith("href"):
+                assert value.startswith("#")
+
+
+def test_names_are_written_as_they_are(drawn: dict[str, figures.Drawing]) -> None:
+    root = ElementTree.fromstring(drawn["confusion"].svg())
+    texts = "".join(element.text or "" for element in root.iter() if element.tag.endswith("text"))
+    assert "<script>" in texts
+    assert "<script>" not in drawn["confusion"].svg()
+
+
+def test_no_name_is_used_twice_on_a_page(drawn: dict[str, figures.Drawing]) -> None:
+    page = drawn["abundance"].svg() + drawn["abundance"].svg() + drawn["confusion"].svg()
+    names = re.findall(r'\bid="([^"]+)"', page)
+    assert len(names) == len(set(names))
+    for used in re.findall(r'(?:href="|url\()#([^")]+)', page):
+        assert used in names
+
+
+def test_colours_are_those_of_the_style_sheet() -> None:
+    sheet = catalog.style_sheet().read_text(encoding="utf-8")
+    light = sheet[: sheet.index("@media")]
+    for i, colour in enumerate(figures.SERIES, 1):
+        assert f"--ik-series-{i}: {colour};" in light
+    svg = figures.confusion(confusion()).svg()
+    for token, colour in re.findall(r"var\((--ik-[\w-]+), (#[0-9a-f]{6})\)", svg):
+        assert f"{token}: {colour};" in light
+    # Nothing is left that a dark page could not change.
+    assert not re.search(r": #(?!000000)[0-9a-f]{6}", svg)
+
+
+def test_counts_are_drawn_where_the_volume_is_not_known() -> None:
+    table = abundance_table().assign(abundance_ind_m3=np.nan)
+    drawing = figures.abundance(table)
+    assert "count, vignettes" in drawing.alt
+    assert "count, vignettes" in drawing.svg()
+
+
+def test_a_spectrum_without_a_line_says_so() -> None:
+    bins, fits = spectrum_tables()
+    assert "Regression: slope" in figures.size_spectrum(bins, fits).alt
+    assert "too few" in figures.size_spectrum(bins, fits.assign(slope=np.nan)).alt
+    assert "too few" in figures.size_spectrum(bins).alt
+
+
+def test_a_confusion_without_classes_is_an_error() -> None:
+    with pytest.raises(LabelError, match="has no classes"):
+        figures.confusion(Confusion(classes=(), counts=np.zeros((0, 0), dtype=np.int64)))
+
+
+@pytest.mark.parametrize("suffix", ["png", "pdf", "svg"])
+def test_a_drawing_is_saved(tmp_path: Path, suffix: str) -> None:
+    written = figures.confusion(confusion()).save(tmp_path / f"figure.{suffix}")
+    assert written.stat().st_size > 1000
+
+
+def test_a_gallery_groups_escapes_and_leaves_out_what_cannot_be_decoded() -> None:
+    picture = np.full((40, 300), 255, dtype=np.uint8)
+    shown = figures.gallery(
+        ["b", NASTY, "b"], [picture, picture, ImageError("x cannot be read: mend it.")], captions=["0.9", NASTY, "0.1"]
+    )
+    assert [(title, len(members)) for title, members in shown.groups] == [("b", 1), (NASTY, 1)]
+    html = shown._repr_html_()
+    assert "<script>" not in html
+    assert html.count("<img ") == 2
+    assert 'width="96" height="13"' in html
+    assert re.findall(r'src="(data:image/png;base64,)', html) == ["data:image/png;base64,"] * 2
+
+
+def test_mistakes_come_with_the_most_frequent_kind_and_the_most_confident_object_first() -> None:
+    probabilities = np.array([[0.6, 0.4], [0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.1, 0.9]])
+    predictions = Predictions.of(["1", "2", "3", "4", "5"], ["a", "b"], probabilities)
+    titles, rows = figures.mistakes(["b", "b", "a", "", "b"], predictions)
+    assert titles == ["b taken for a (2)", "b taken for a (2)", "a taken for b (1)"]
+    assert rows.tolist() == [1, 0, 2]
+    assert figures.mistakes(["b"], predictions[4:5])[0] == []
