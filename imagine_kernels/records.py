@@ -223,5 +223,7 @@ class Measurements:
     notes: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
-        parts = [f"<h4>{name}</h4>{table.to_html(index=False, float_format='{:.4g}'.format)}" for name, table in self.tables.items()]
+        parts = [
+            f"<h4>{name}</h4>{table.to_html(index=False, float_format='{:.4g}'.format)}" for name, table in self.tables.items()
+        ]
         return "".join([*parts, *(f"<p>{note}</p>" for note in self.notes)])

@@ -46,9 +46,8 @@ def shared_data() -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def starter_model(imagine_home: Path) -> Callable[[str], ModelBundle]:
-    from imagine_kernels.models.bundle import ModelBundle
-
     import imagine_kernels as ik
+    from imagine_kernels.models.bundle import ModelBundle
 
     def bundle(name: str) -> ModelBundle:
         folder = imagine_home / "models" / f"{name}-starter"

@@ -108,12 +108,6 @@ _METRICS = {
 }
 
 
-_RECIPES = {
-    "frozen": "A classifier on frozen features of a network that knows pictures in general, joined with the measured shape.",
-    "fine-tuned": "A network that was trained further on such pictures.",
-}
-
-
 def model_facts(summary: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any] | None:
     """The model in use and its figures on held-out data, as the page takes them."""
     if not summary:
@@ -123,7 +117,7 @@ def model_facts(summary: Mapping[str, Any], classes: Sequence[str]) -> dict[str,
         "name": str(summary.get("name", "")),
         "version": str(summary.get("version", "")),
         "hash": str(summary.get("hash") or summary.get("model_hash") or ""),
-        "recipe": _RECIPES.get(str(summary.get("recipe", "")), ""),
+        "recipe": str(summary.get("recipe", "")).capitalize(),
         "n_held_out": summary.get("n_held_out"),
         "metrics": [
             {

@@ -24,5 +24,7 @@ def check_graph(graph: bytes, pixels: NDArray[np.uint8], morphometry: NDArray[np
     OnnxSession(graph).run([(0, pixels, morphometry)], lambda _, given, __: found.append(given))
     difference = float(np.abs(found[0] - logits).max())
     if not difference <= TOLERANCE * max(1.0, float(np.abs(logits).max()) / 10):
-        raise BundleError(f"The exported graph gives other logits than the trained network, by {difference:.2g}: please report this.")
+        raise BundleError(
+            f"The exported graph gives other logits than the trained network, by {difference:.2g}: please report this."
+        )
     return difference

@@ -214,7 +214,9 @@ def prepared(
                 if cancel is not None and cancel.is_set():
                     raise Cancelled("Stopped on request; nothing was changed.")
                 if isinstance(picture, ImageError):
-                    problems.append(Problem(item=names[index], what=str(picture), remedy="replace the picture; all others were done"))
+                    problems.append(
+                        Problem(item=names[index], what=str(picture), remedy="replace the picture; all others were done")
+                    )
                     continue
                 rows.append(index)
                 pictures.append(picture)
@@ -241,7 +243,9 @@ def prepare(given: Mapping[str, Any], rows: NDArray[np.int64], pictures: Sequenc
     wanted = list(given["morphometry"])
     unknown = sorted(set(wanted) - set(FEATURES))
     if unknown:
-        raise BundleError(f"The model wants the feature {unknown[0]!r}, which this version does not measure: train the model again.")
+        raise BundleError(
+            f"The model wants the feature {unknown[0]!r}, which this version does not measure: train the model again."
+        )
     measured = morphometry_table(pictures)
     scaled = log_scaled(measured)
     return Prepared(
@@ -281,6 +285,8 @@ def _torch_session(bundle: ModelBundle) -> Session:
     if not torch.cuda.is_available():
         raise SettingError("There is no GPU that torch can use: choose the device cpu.")
     given = bundle.details["input"]
-    network = build_network(backbone=given["backbone"], classes=len(bundle.classes), morphometry=len(given["morphometry"]), imagenet=False)
+    network = build_network(
+        backbone=given["backbone"], classes=len(bundle.classes), morphometry=len(given["morphometry"]), imagenet=False
+    )
     load_weights(network, bundle.weights())
     return TorchSession(network)

@@ -27,7 +27,7 @@ def square(picture: NDArray[np.uint8], *, size: int, background: int = 243, marg
     size : int
         Side of the result in px.
     background : int
-        Pixels lighter than this are background.
+        Pixels lighter than this are background; 255 keeps the whole picture.
     margin : float
         Width of the rim that is kept around the object, as a share of its longer side.
 
@@ -49,23 +49,26 @@ def square(picture: NDArray[np.uint8], *, size: int, background: int = 243, marg
 
 
 def object_box(picture: NDArray[np.uint8], *, background: int, margin: float) -> tuple[slice, slice]:
-    """Rows and columns of everything darker than `background` without specks, with a rim; the whole picture where nothing is."""
+    """Rows and columns of everything up to the grey value `background` without specks, with a rim; the whole picture where nothing is."""
     import cv2
 
-    dark = (picture < background).astype(np.uint8)
-    _, _, parts, _ = cv2.connectedComponentsWithStats(dark, connectivity=8)
-    parts = parts[1:]
-    if not len(parts):
+    dark = cv2.threshold(picture, background, 1, cv2.THRESH_BINARY_INV)[1]
+    outlines = cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    if not outlines:
         return slice(0, picture.shape[0]), slice(0, picture.shape[1])
-    # One speck of the compression in a corner would change the scale of everything.
-    parts = parts[parts[:, cv2.CC_STAT_AREA] >= SPECK * parts[:, cv2.CC_STAT_AREA].max()]
-    left, top, width, height = (parts[:, column] for column in (cv2.CC_STAT_LEFT, cv2.CC_STAT_TOP, cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT))
-    x0, y0, x1, y1 = int(left.min()), int(top.min()), int((left + width).max()), int((top + height).max())
-    rim = round(margin * max(x1 - x0, y1 - y0)) + 1
-    return slice(max(0, y0 - rim), y1 + rim), slice(max(0, x0 - rim), x1 + rim)
+    if len(outlines) > 1:
+        # One speck of the compression in a corner would change the scale of everything. Half the length makes the area about that in pixels.
+        areas = [cv2.contourArea(outline) + len(outline) / 2 + 1 for outline in outlines]
+        least = SPECK * max(areas)
+        outlines = [outline for outline, area in zip(outlines, areas, strict=True) if area >= least]
+    left, top, width, height = cv2.boundingRect(np.concatenate(outlines))
+    rim = round(margin * max(width, height)) + 1
+    return slice(max(0, top - rim), top + height + rim), slice(max(0, left - rim), left + width + rim)
 
 
-def squares(pictures: Sequence[NDArray[np.uint8]], *, size: int, background: int = 243, margin: float = 0.05) -> NDArray[np.uint8]:
+def squares(
+    pictures: Sequence[NDArray[np.uint8]], *, size: int, background: int = 243, margin: float = 0.05
+) -> NDArray[np.uint8]:
     """The same for many: (n, 1, size, size) uint8."""
     result = np.empty((len(pictures), 1, size, size), dtype=np.uint8)
     for row, picture in zip(result, pictures, strict=True):

@@ -52,7 +52,9 @@ class OpenVinoSession:
         self._batch = batch
         core = ov.Core()
         model = core.read_model(graph, b"")
-        model.reshape({port.any_name: [batch, *(int(side.get_length()) for side in list(port.partial_shape)[1:])] for port in model.inputs})
+        model.reshape(
+            {port.any_name: [batch, *(int(side.get_length()) for side in list(port.partial_shape)[1:])] for port in model.inputs}
+        )
         settings = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
         compiled = core.compile_model(model, "CPU", settings)
         self._queue = ov.AsyncInferQueue(compiled)
@@ -111,7 +113,9 @@ class TorchSession:
 
         with torch.inference_mode():
             for key, pixels, morphometry in chunks:
-                logits, features = self._network(torch.from_numpy(pixels).to(self._device), torch.from_numpy(morphometry).to(self._device))
+                logits, features = self._network(
+                    torch.from_numpy(pixels).to(self._device), torch.from_numpy(morphometry).to(self._device)
+                )
                 done(key, logits.float().cpu().numpy(), features.float().cpu().numpy())
 
 

@@ -87,11 +87,15 @@ class ModelBundle:
         try:
             held = json.loads(source.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
-            raise BundleError(f"{folder} is no model bundle, it holds no {DESCRIPTION}: give the folder that `imagine train` has written.") from None
+            raise BundleError(
+                f"{folder} is no model bundle, it holds no {DESCRIPTION}: give the folder that `imagine train` has written."
+            ) from None
         except (OSError, ValueError) as error:
             raise BundleError(f"{source} cannot be read ({error}): get the bundle again from where it came.") from None
         if not isinstance(held, dict) or held.get("format") != FORMAT:
-            raise BundleError(f"{source} is of another layout than {FORMAT}: train the model again, or use the version that wrote it.")
+            raise BundleError(
+                f"{source} is of another layout than {FORMAT}: train the model again, or use the version that wrote it."
+            )
         if held.get("sha256") != description_hash(held):
             raise BundleError(_changed(folder, DESCRIPTION))
         for file, expected in held["files"].items():

@@ -100,7 +100,9 @@ class _Graph:
     def constant(self, name: str, value: NDArray[Any] | np.float32) -> str:
         from onnx import numpy_helper
 
-        self.tensors.append(numpy_helper.from_array(np.ascontiguousarray(value, dtype=np.asarray(value).dtype).reshape(np.shape(value)), name))
+        self.tensors.append(
+            numpy_helper.from_array(np.ascontiguousarray(value, dtype=np.asarray(value).dtype).reshape(np.shape(value)), name)
+        )
         return name
 
     def add(self, kind: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
@@ -145,5 +147,7 @@ def _block(graph: _Graph, x: str, name: str, block: Any, side: int) -> tuple[str
     last = "conv_pwl" if hasattr(block, "conv_pwl") else "conv_pw"
     order = ["conv_pw", "conv_dw", "conv_pwl"] if last == "conv_pwl" else ["conv_dw", "conv_pw"]
     for i, part in enumerate(order, start=1):
-        x, side = graph.convolution(x, f"{name}.{part}", getattr(block, part), getattr(block, f"bn{i}"), side, active=part != last)
+        x, side = graph.convolution(
+            x, f"{name}.{part}", getattr(block, part), getattr(block, f"bn{i}"), side, active=part != last
+        )
     return (graph.add("Add", x, given) if block.has_skip else x), side

@@ -82,7 +82,14 @@ def build_network(*, backbone: str, classes: int, morphometry: int, imagenet: bo
     return VignetteNetwork().eval()
 
 
-def set_head(network: Any, *, shift: NDArray[np.float32], scale: NDArray[np.float32], weight: NDArray[np.float32], bias: NDArray[np.float32]) -> None:
+def set_head(
+    network: Any,
+    *,
+    shift: NDArray[np.float32],
+    scale: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    bias: NDArray[np.float32],
+) -> None:
     """Put a head that was fitted elsewhere into the network: logits = ((x - shift)·scale) @ weight.T + bias."""
     import torch
 

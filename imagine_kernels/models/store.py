@@ -45,7 +45,9 @@ def find_model(use_case: str, model: Path | str | None = None, *, missing_ok: bo
         if missing_ok:
             return None
         if model is None:
-            raise UnknownName(f"There is no starter model for {use_case}: train one with `imagine train {use_case}`, or name a model.")
+            raise UnknownName(
+                f"There is no starter model for {use_case}: train one with `imagine train {use_case}`, or name a model."
+            )
         known = [found.name for found in _folders() if _use_case_of(found) == use_case]
         raise UnknownName.among(f"model for {use_case}", name, known)
     try:
@@ -74,6 +76,10 @@ def list_models(use_case: str) -> list[ModelBundle]:
     return sorted(newest, key=lambda bundle: bundle.path.name == starter)
 
 
+#: What the recipes are called before people.
+RECIPES = {"frozen": "head on frozen features", "fine-tuned": "fine-tuned network"}
+
+
 def model_summary(bundle: ModelBundle) -> dict[str, Any]:
     """Name, version, hash, recipe and held-out figures, for cards and for provenance; JSON."""
     return {
@@ -81,7 +87,7 @@ def model_summary(bundle: ModelBundle) -> dict[str, Any]:
         "version": bundle.version,
         "hash": bundle.model_hash,
         "created": bundle.created,
-        "recipe": bundle.recipe,
+        "recipe": RECIPES.get(bundle.recipe, bundle.recipe),
         "classes": list(bundle.classes),
         "metrics": {name: dict(bundle.metrics[name]) for name in ("accuracy", "balanced_accuracy", "macro_f1", "ece")},
         "n_held_out": bundle.n_held_out,
@@ -91,7 +97,9 @@ def model_summary(bundle: ModelBundle) -> dict[str, Any]:
 def _folder_of(name: str) -> Path | None:
     given = Path(name).expanduser()
     # A path wins over a name; a bare word is a name first, so that a folder of that name in the current one does not hide it.
-    places = [given] if given.is_absolute() or len(given.parts) > 1 else [*(base / name for base in settings.models_folders()), given]
+    places = (
+        [given] if given.is_absolute() or len(given.parts) > 1 else [*(base / name for base in settings.models_folders()), given]
+    )
     for place in places:
         if place.is_dir():
             return place
@@ -101,7 +109,9 @@ def _folder_of(name: str) -> Path | None:
 def _folders() -> Iterator[Path]:
     for base in settings.models_folders():
         if base.is_dir():
-            yield from sorted(folder for folder in base.iterdir() if not folder.name.startswith(".") and (folder / DESCRIPTION).is_file())
+            yield from sorted(
+                folder for folder in base.iterdir() if not folder.name.startswith(".") and (folder / DESCRIPTION).is_file()
+            )
 
 
 def _use_case_of(folder: Path) -> str | None:

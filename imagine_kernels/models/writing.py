@@ -65,7 +65,9 @@ def check_target(out: Path) -> Path:
     """`out`, where a bundle may be written there; raises `DataNotFound` otherwise. Asked before hours of training."""
     folder = Path(out).expanduser()
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / DESCRIPTION).is_file())):
-        raise DataNotFound(f"{folder} holds something that is no model bundle: give a new or an empty folder to write the model to.")
+        raise DataNotFound(
+            f"{folder} holds something that is no model bundle: give a new or an empty folder to write the model to."
+        )
     return folder
 
 

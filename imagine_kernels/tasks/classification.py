@@ -45,7 +45,7 @@ class Classification:
     size : int
         Side in px of the square that the backbone sees.
     background : int
-        Grey values from here on are background; 243 is ZooProcess's threshold.
+        Lighter grey values are background; 243 is ZooProcess's threshold.
     margin : float
         Rim around the object, as a share of its longer side.
     backbone : str
@@ -87,7 +87,15 @@ class Classification:
         from imagine_kernels.tasks.training import train_classifier
 
         return train_classifier(
-            sample, task=self, use_case=use_case, out=out, splits_by=splits_by, epochs=epochs, seed=seed, progress=progress, cancel=cancel
+            sample,
+            task=self,
+            use_case=use_case,
+            out=out,
+            splits_by=splits_by,
+            epochs=epochs,
+            seed=seed,
+            progress=progress,
+            cancel=cancel,
         )
 
     def identify(

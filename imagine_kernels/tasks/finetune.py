@@ -47,7 +47,7 @@ class Schedule:
     """
 
     epochs: int
-    rate: float = 1e-3
+    rate: float = 2e-4
     early: float = 0.1
     late: float = 0.3
     decay: float = 0.01
@@ -196,7 +196,9 @@ def fine_tune(
     # Depthwise convolutions train about 1.5 times faster in this order of memory.
     network.to(memory_format=torch.channels_last)
     loaders = DataLoaders(
-        _loader(train, schedule.batch, shuffled=True, device=device), _loader(watch, schedule.batch, device=device), device=torch.device(device)
+        _loader(train, schedule.batch, shuffled=True, device=device),
+        _loader(watch, schedule.batch, device=device),
+        device=torch.device(device),
     )
     learner = Learner(
         loaders,
@@ -235,13 +237,16 @@ def vary(pixels: torch.Tensor, augmentation: Augmentation, generator: torch.Gene
     zoom = 1 + uniform(augmentation.zoom)
     mirror = torch.where(torch.rand(n, generator=generator) < 0.5, -1.0, 1.0) if augmentation.flips else torch.ones(n)
     zero = torch.zeros(n)
-    turn = torch.stack(
-        [
-            torch.stack([angle.cos() * mirror, -angle.sin(), zero], dim=1),
-            torch.stack([angle.sin() * mirror, angle.cos(), zero], dim=1),
-        ],
-        dim=1,
-    ) * zoom[:, None, None]
+    turn = (
+        torch.stack(
+            [
+                torch.stack([angle.cos() * mirror, -angle.sin(), zero], dim=1),
+                torch.stack([angle.sin() * mirror, angle.cos(), zero], dim=1),
+            ],
+            dim=1,
+        )
+        * zoom[:, None, None]
+    )
     grid = torch.nn.functional.affine_grid(turn.to(device), list(pixels.shape), align_corners=False)
     # Inverted for the turn, so that the zeros around it are white afterwards.
     turned = torch.nn.functional.grid_sample(255.0 - pixels.float(), grid, align_corners=False)

@@ -75,7 +75,9 @@ def fit_head(
     scale = _scale(features.std(axis=0), blocks)
     # The matrices are small: threads would spend their time waiting for each other, ten times longer than one needs alone.
     with threadpool_limits(1):
-        coefficients, intercept, strength, back = _fit((features - shift) * scale, target, n_classes=n_classes, exponent=exponent, seed=seed)
+        coefficients, intercept, strength, back = _fit(
+            (features - shift) * scale, target, n_classes=n_classes, exponent=exponent, seed=seed
+        )
     return Head(
         shift=shift.astype(np.float32),
         scale=scale,
@@ -142,7 +144,9 @@ def _choose_strength(x: NDArray[np.float64], target: NDArray[np.int64], weights:
         for i, strength in enumerate(STRENGTHS):
             model = _logistic(strength).fit(x[train], target[train], sample_weight=weights[target[train]])
             # The logarithmic loss is smoother than the accuracy on few objects, and rewards calibration.
-            losses[i] += log_loss(target[test], model.predict_proba(x[test]), labels=model.classes_, sample_weight=weights[target[test]])
+            losses[i] += log_loss(
+                target[test], model.predict_proba(x[test]), labels=model.classes_, sample_weight=weights[target[test]]
+            )
     return STRENGTHS[int(losses.argmin())]
 
 

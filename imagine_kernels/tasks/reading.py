@@ -82,9 +82,13 @@ def read_labelled(
     index = {label: i for i, label in enumerate(classes)}
     target = np.array([index[label] for label in labels], dtype=np.int64)
     pictures = Pictures(pixels=pixels[good], morphometry=morphometry[good], target=target)
-    return Labelled(sample=kept, classes=classes, pictures=pictures, problems=tuple(problems), sha256=_hash(pictures.pixels, labels))
+    return Labelled(
+        sample=kept, classes=classes, pictures=pictures, problems=tuple(problems), sha256=_hash(pictures.pixels, labels)
+    )
 
 
 def _hash(pixels: NDArray[np.uint8], labels: NDArray[Any]) -> str:
-    rows = sorted(hashlib.sha256(picture.tobytes() + label.encode()).digest() for picture, label in zip(pixels, labels, strict=True))
+    rows = sorted(
+        hashlib.sha256(picture.tobytes() + label.encode()).digest() for picture, label in zip(pixels, labels, strict=True)
+    )
     return hashlib.sha256(b"".join(rows)).hexdigest()

@@ -54,7 +54,9 @@ def check_labels(labels: NDArray[Any]) -> None:
         raise LabelError(f"Training needs labels of at least two classes, but {only}: add objects of another class.")
     few = sorted(label for label, count in counts.items() if count < 2)
     if few:
-        raise LabelError(f"The label {few[0]!r} has only one object, and training needs two or more of each: add some, or remove or merge the label.")
+        raise LabelError(
+            f"The label {few[0]!r} has only one object, and training needs two or more of each: add some, or remove or merge the label."
+        )
 
 
 def split(labels: NDArray[Any], objects: pd.DataFrame, *, splits_by: Sequence[str], n_folds: int, seed: int) -> Split:
@@ -83,7 +85,9 @@ def split(labels: NDArray[Any], objects: pd.DataFrame, *, splits_by: Sequence[st
             for index, (_, held_out) in enumerate(parts):
                 fold[held_out] = index
             if _every_class_is_trained(labels, fold, n):
-                return Split(fold=fold, n_folds=n, by=column, sentence=f"{n} folds by {column}: objects of one {column} stay together.")
+                return Split(
+                    fold=fold, n_folds=n, by=column, sentence=f"{n} folds by {column}: objects of one {column} stay together."
+                )
     n = int(min(n_folds, np.unique(labels.astype(str), return_counts=True)[1].min()))
     for index, (_, held_out) in enumerate(StratifiedKFold(n, shuffle=True, random_state=seed).split(fold, labels.astype(str))):
         fold[held_out] = index
@@ -91,7 +95,9 @@ def split(labels: NDArray[Any], objects: pd.DataFrame, *, splits_by: Sequence[st
     return Split(fold=fold, n_folds=n, by="", sentence=f"{n} folds by object, with like shares of the classes.{why}")
 
 
-def watched(labels: NDArray[Any], objects: pd.DataFrame, parts: Split, *, splits_by: Sequence[str], seed: int) -> NDArray[np.bool_]:
+def watched(
+    labels: NDArray[Any], objects: pd.DataFrame, parts: Split, *, splits_by: Sequence[str], seed: int
+) -> NDArray[np.bool_]:
     """(n,) mask of the objects, outside the validation split, that tell a training when to stop: an eighth.
 
     None where a class is too small to give any away.

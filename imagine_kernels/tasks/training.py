@@ -144,7 +144,12 @@ def _write(
         "recipe_sentence": kept.sentence,
         "reason": _reason(kept, candidates, compared, n_validation),
         "candidates": [
-            {"recipe": c.recipe, "sentence": c.sentence, "balanced_accuracy": e["balanced_accuracy"].to_dict(), "settings": c.settings}
+            {
+                "recipe": c.recipe,
+                "sentence": c.sentence,
+                "balanced_accuracy": e["balanced_accuracy"].to_dict(),
+                "settings": c.settings,
+            }
             for c, e in zip(candidates, compared, strict=True)
         ],
         "classes": list(data.classes),
@@ -163,7 +168,9 @@ def _write(
             "n_validation": n_validation,
             "n_held_out": n_held_out,
             "held_out_sentence": (
-                f"Each object was held out once, in {parts.n_folds}-fold cross-validation." if crossed else "They are the validation split."
+                f"Each object was held out once, in {parts.n_folds}-fold cross-validation."
+                if crossed
+                else "They are the validation split."
             ),
         },
         "input": taken(task),
@@ -206,7 +213,8 @@ def _agreements(graph: bytes, pictures: Pictures, orientations: int, n_classes: 
         return {}
     chosen = pictures.where(np.flatnonzero(parts.validation)[:_MAX_TO_COMPARE])
     exact, fast = (
-        averaged_logits(cpu_session(graph, precision=precision), chosen, orientations, n_classes).argmax(axis=1) for precision in ("f32", "bf16")
+        averaged_logits(cpu_session(graph, precision=precision), chosen, orientations, n_classes).argmax(axis=1)
+        for precision in ("f32", "bf16")
     )
     return {"bf16": float((exact == fast).mean())}
 

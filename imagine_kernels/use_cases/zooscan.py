@@ -13,6 +13,7 @@ from imagine_kernels.records import Sample
 from imagine_kernels.samples.zooscan import make_sample
 from imagine_kernels.tasks import Classification
 from imagine_kernels.use_case import Setting, UseCase
+
 PIXEL_SIZE = "process_particle_pixel_size_mm"
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from imagine_kernels.models.bundle import ModelBundle
 
 import imagine_kernels as ik
 from imagine_kernels import catalog
+from imagine_kernels.models.bundle import ModelBundle
 from imagine_kernels.records import STATUSES
 from imagine_kernels.result import Result, open_result
 

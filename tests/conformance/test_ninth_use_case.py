@@ -69,7 +69,17 @@ def test_a_ninth_use_case_passes_with_no_other_file_changed(tmp_path: Path) -> N
     }
     before = tree()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/conformance/test_every_use_case.py", "-k", "copepods"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "tests/conformance/test_every_use_case.py",
+            "-k",
+            "copepods",
+        ],
         cwd=ROOT,
         env=environment,
         capture_output=True,

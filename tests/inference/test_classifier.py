@@ -66,7 +66,9 @@ def test_both_runtimes_agree_with_each_other_and_with_torch(bundle: ModelBundle,
     given = bundle.details["input"]
     few = pictures[:20]
     vino, onnx = (Classifier(bundle, runtime=name, orientations=1).probabilities(few) for name in ("openvino", "onnxruntime"))
-    network = build_network(backbone=given["backbone"], classes=len(bundle.classes), morphometry=len(given["morphometry"]), imagenet=False)
+    network = build_network(
+        backbone=given["backbone"], classes=len(bundle.classes), morphometry=len(given["morphometry"]), imagenet=False
+    )
     load_weights(network, bundle.weights())
     chunk = module.prepare(given, np.arange(len(few)), few)
     with torch.inference_mode():
@@ -130,7 +132,9 @@ sample = ik.use_case("zooscan").open()
 predictions, problems, _ = identify(sample.where(np.arange(20)), ModelBundle.load(sys.argv[1]), orientations=1)
 print(json.dumps([len(predictions), [m for m in ("torch", "fastai", "timm", "sklearn", "torchvision") if m in sys.modules]]))
 """
-    done = subprocess.run([sys.executable, "-c", code, str(bundle.path)], capture_output=True, text=True, check=True, env=dict(os.environ))
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(bundle.path)], capture_output=True, text=True, check=True, env=dict(os.environ)
+    )
     assert json.loads(done.stdout.splitlines()[-1]) == [20, []]
 
 
@@ -177,7 +181,9 @@ def test_the_process_starts_again_once_with_the_allocator_settings(tmp_path: Pat
         "restart_with_fast_allocator()\n"
         "print('work', os.getpid(), os.environ['MALLOC_MMAP_MAX_'], sys.argv[1:], flush=True)\n"
     )
-    environment = {name: value for name, value in os.environ.items() if name not in FAST} | {"PYTHONPATH": str(Path(ik.__file__).parent.parent)}
+    environment = {name: value for name, value in os.environ.items() if name not in FAST} | {
+        "PYTHONPATH": str(Path(ik.__file__).parent.parent)
+    }
     done = subprocess.run([sys.executable, str(script), "a b"], capture_output=True, text=True, check=True, env=environment)
     lines = [line.split(maxsplit=3) for line in done.stdout.splitlines()]
     assert [line[0] for line in lines] == ["start", "start", "work"]

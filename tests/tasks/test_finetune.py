@@ -25,14 +25,17 @@ SMALL = Classification(size=96, orientations=2)
 Draw = Callable[..., Sample]
 
 
-def tuned(pictures: Pictures, *, epochs: int, seed: int = 0, cancel: threading.Event | None = None) -> tuple[torch.nn.Module, list[float]]:
+def tuned(
+    pictures: Pictures, *, epochs: int, seed: int = 0, cancel: threading.Event | None = None
+) -> tuple[torch.nn.Module, list[float]]:
     k = int(pictures.target.max()) + 1
     network = build_network(backbone=SMALL.backbone, classes=k, morphometry=pictures.morphometry.shape[1])
     # Log-scaled areas and perimeters are far from 0; a fitted head brings them there.
     network.shift[-pictures.morphometry.shape[1] :] = torch.from_numpy(pictures.morphometry.mean(axis=0))
     history = fine_tune(
         network, pictures, pictures,
-        schedule=Schedule(epochs=epochs, batch=6, patience=100), augmentation=Augmentation(), class_weights=np.ones(k), seed=seed, cancel=cancel,
+        schedule=Schedule(epochs=epochs, rate=1e-3, batch=6, patience=100), augmentation=Augmentation(),
+        class_weights=np.ones(k), seed=seed, cancel=cancel,
     )  # fmt: skip
     return network, history
 
@@ -106,7 +109,9 @@ def test_saving_the_pictures_again_changes_few_predictions(draw: Draw, tmp_path:
     with Files(sample.source) as files:
         pictures = [load(files, name) for name in sample.objects["file"]]
     classifier = Classifier(bundle)
-    before, after = (classifier.probabilities(given).argmax(axis=1) for given in (pictures, [resaved(picture) for picture in pictures]))
+    before, after = (
+        classifier.probabilities(given).argmax(axis=1) for given in (pictures, [resaved(picture) for picture in pictures])
+    )
     assert (before != after).mean() <= 0.02
 
 
