@@ -22,6 +22,7 @@ from imagine_kernels.models.network import build_network, feature_lengths
 from imagine_kernels.records import Sample
 from imagine_kernels.tasks import Classification
 from imagine_kernels.tasks.candidates import Frozen, averaged_features, averaged_logits, frozen_candidate, tuned_candidate
+from imagine_kernels.tasks.choice import paired_gain
 from imagine_kernels.tasks.finetune import Pictures, balanced_accuracy
 from imagine_kernels.tasks.head import fit_head
 from imagine_kernels.tasks.reading import read_labelled
@@ -52,7 +53,9 @@ def main() -> None:
             text=[
                 f"Balanced accuracy on the same folds (seed 0), `imagine train --epochs {given.epochs}`. Of each training part a fifth is the"
                 " validation split that decides which recipe is kept, and an eighth of the rest tells the fine-tuning when to stop: it learns"
-                " from 70 % of what the frozen head learns from.",
+                " from 70 % of what the frozen head learns from, its last head from 80 %.",
+                "An earlier recipe, 6 epochs with a five times higher rate and the head left as gradient descent made it, gave 0.816 with one"
+                " orientation and 0.847 with 8; the recipe kept by validation was then at 0.884.",
             ],
             head=["recipe", "balanced accuracy", "folds"],
             rows=tuned_rows(sample, given.epochs, given.folds),
@@ -171,7 +174,9 @@ def tuned_rows(sample: Sample, epochs: int, n_folds: int) -> list[list[str]]:
         ]
         own = parts.validation
         by_validation = [balanced_accuracy(c.logits[own[c.rows]].argmax(axis=1), truth[c.rows[own[c.rows]]]) for c in (one, two)]
-        kept = logits[0] if by_validation[0] >= by_validation[1] else logits[2]
+        own_target = truth[own]
+        gain = paired_gain(own_target, *(c.logits[own[c.rows]].argmax(axis=1) for c in (one, two)))
+        kept = logits[2] if gain.counts else logits[0]
         for name, found in zip(names, [*logits, kept], strict=True):
             predicted[name].append(found.argmax(axis=1))
         scored.append(pictures.target[test])

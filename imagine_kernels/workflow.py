@@ -226,6 +226,14 @@ class Workflow:
             return model
         return find_model(self.name, model)
 
+    def models(self) -> list[dict[str, Any]]:
+        """A summary of every model that can be used here: name, recipe, held-out figures, folder, and whether it is the starter."""
+        from imagine_kernels.models.store import list_models, model_summary, starter_name
+
+        starter = starter_name(self.name)
+        bundles = list_models(self.name)
+        return [{**model_summary(each), "folder": each.path.name, "starter": each.path.name == starter} for each in bundles]
+
     def identify(
         self,
         sample: Sample,

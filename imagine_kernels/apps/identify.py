@@ -170,7 +170,7 @@ class IdentifyApp:
 
     def _warm_up(self) -> None:
         """Load what the first sample will need while the person still chooses."""
-        from imagine_kernels.apps.payload import model_facts
+        from imagine_kernels.apps.payload import model_choices, model_facts
 
         try:
             self.part.tell("recent", self.recent())
@@ -179,6 +179,7 @@ class IdentifyApp:
         entry = next((each for each in list_use_cases() if each["name"] == self.workflow.name), None)
         if entry and entry["model"]:
             self.part.tell("model", model_facts(entry["model"], entry["model"].get("classes", ())))
+        self.part.tell("models", model_choices(self.workflow.models()))
         import cv2  # noqa: F401
         import openvino  # noqa: F401
         import pandas as pd  # noqa: F401
@@ -192,7 +193,8 @@ class IdentifyApp:
         path = self.browser.allowed(given["path"]) if given.get("path") else None
         values = {name: value for name, value in (given.get("settings") or {}).items() if value not in (None, "")}
         self.workflow.declaration.read_settings(values)
-        self._run(lambda: self._open(path, values))
+        model = str(given["model"]) if given.get("model") else None
+        self._run(lambda: self._open(path, values, model))
 
     def reopen(self, given: Mapping[str, Any], _: Sequence[memoryview]) -> None:
         """Go on with an earlier session."""
@@ -223,7 +225,7 @@ class IdentifyApp:
             _log.exception("Identifying failed")
             self.part.tell("failed", unexpected(error))
 
-    def _open(self, path: Path | None, values: dict[str, Any]) -> None:
+    def _open(self, path: Path | None, values: dict[str, Any], model: str | None) -> None:
         from imagine_kernels.apps.session import WorkSession, fingerprint
 
         cancel, meter = self._cancel, Meter(lambda value: self.part.tell("progress", value))
@@ -231,7 +233,7 @@ class IdentifyApp:
             meter(0, 0, "Preparing the bundled sample")
             path = self.workflow.bundled_sample()
         meter(0, 0, f"Opening {path.name}")
-        bundle = self.workflow.model()
+        bundle = self.workflow.model(model)
         mark = fingerprint(path, values)
         known = self.store().find(self.workflow.name, mark, bundle.model_hash)
         if known is not None and (settings.results_folder() / known.id).is_dir():

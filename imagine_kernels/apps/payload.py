@@ -100,6 +100,17 @@ def problem_row(problem: Problem) -> dict[str, Any]:
     }
 
 
+def model_choices(summaries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The models that can be chosen, the starter model first and under the name None, as the page takes them."""
+
+    def words(summary: Mapping[str, Any]) -> str:
+        figure = summary["metrics"]["balanced_accuracy"]["value"]
+        return f"{summary['name']}: balanced accuracy {100 * figure:.0f} % on {summary['n_held_out']} held-out objects"
+
+    ordered = sorted(summaries, key=lambda summary: not summary["starter"])
+    return [{"name": None if summary["starter"] else summary["folder"], "words": words(summary)} for summary in ordered]
+
+
 _METRICS = {
     "balanced_accuracy": "Balanced accuracy",
     "accuracy": "Accuracy",

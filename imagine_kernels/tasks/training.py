@@ -22,6 +22,7 @@ from imagine_kernels.models.writing import check_target, write_bundle
 from imagine_kernels.records import Progress, Sample
 from imagine_kernels.tasks.calibration import fit_temperature
 from imagine_kernels.tasks.candidates import Candidate, averaged_logits, frozen_candidate, frozen_features, tuned_candidate
+from imagine_kernels.tasks.choice import Gain, paired_gain
 from imagine_kernels.tasks.classification import Classification
 from imagine_kernels.tasks.finetune import Pictures
 from imagine_kernels.tasks.reading import Labelled, read_labelled, taken
@@ -89,11 +90,19 @@ def train_classifier(
         watch = watched(labels, data.sample.objects, parts, splits_by=splits_by, seed=seed)
         candidates.append(tuned_candidate(frozen, data.pictures, parts, watch, epochs=epochs, seed=seed, **given))
     compared = [_on_validation(candidate, parts, data) for candidate in candidates]
-    best = max(range(len(candidates)), key=lambda i: compared[i]["balanced_accuracy"].value)
-    kept = candidates[best]
+    gain = _gain(candidates, parts, data) if len(candidates) > 1 else None
+    kept = candidates[1] if gain is not None and gain.counts else candidates[0]
     if progress is not None:
         progress(1, 1, "writing the model")
-    return _write(out, kept, candidates, compared, data=data, parts=parts, task=task, use_case=use_case, seed=seed, epochs=epochs)
+    return _write(
+        out, kept, candidates, compared, gain=gain, data=data, parts=parts, task=task, use_case=use_case, seed=seed, epochs=epochs
+    )
+
+
+def _gain(candidates: Sequence[Candidate], parts: Split, data: Labelled) -> Gain:
+    """What fine-tuning gains over frozen features on the validation split."""
+    first, second = (candidate.logits[parts.validation[candidate.rows]].argmax(axis=1) for candidate in candidates)
+    return paired_gain(data.pictures.target[parts.validation], first, second)
 
 
 def _on_validation(candidate: Candidate, parts: Split, data: Labelled) -> Evaluation:
@@ -115,6 +124,7 @@ def _write(
     candidates: Sequence[Candidate],
     compared: Sequence[Evaluation],
     *,
+    gain: Gain | None,
     data: Labelled,
     parts: Split,
     task: Classification,
@@ -142,7 +152,7 @@ def _write(
         ),
         "recipe": kept.recipe,
         "recipe_sentence": kept.sentence,
-        "reason": _reason(kept, candidates, compared, n_validation),
+        "reason": _reason(kept, candidates, compared, gain, n_validation),
         "candidates": [
             {
                 "recipe": c.recipe,
@@ -188,14 +198,17 @@ def _write(
     return write_bundle(out, description=description, graph=graph, weights=weights_of(kept.network))
 
 
-def _reason(kept: Candidate, candidates: Sequence[Candidate], compared: Sequence[Evaluation], n: int) -> str:
-    if len(candidates) == 1:
+def _reason(kept: Candidate, candidates: Sequence[Candidate], compared: Sequence[Evaluation], gain: Gain | None, n: int) -> str:
+    if gain is None:
         return "No other recipe was tried: the training was asked for 0 epochs of fine-tuning."
     parts = []
     for candidate, evaluation in zip(candidates, compared, strict=True):
         figure = evaluation["balanced_accuracy"]
         parts.append(f"{candidate.recipe} {figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]")
-    return f"The {kept.recipe} recipe was kept: balanced accuracy on the same {n} validation objects is {', '.join(parts)}."
+    return (
+        f"The {kept.recipe} recipe was kept: balanced accuracy on the same {n} validation objects is {', '.join(parts)}. Fine-tuning gains"
+        f" {gain.value:+.3f} with a standard error of {gain.error:.3f}; it is kept where it gains more than that error."
+    )
 
 
 def _check(graph: bytes, network: Any, pictures: Pictures) -> float:

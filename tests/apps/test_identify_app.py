@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -130,6 +131,29 @@ def test_an_empty_folder_is_one_sentence_on_the_page(
     (imagine_home / "nothing").mkdir(exist_ok=True)
     app.open({"path": str(imagine_home / "nothing"), "settings": {}}, [])
     assert "put" in page.wait("failed")[1]
+
+
+def test_another_model_can_be_chosen(
+    app: IdentifyApp, starter_model: Callable[[str], Any], imagine_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = imagine_home / "models" / "my-cruise"
+    shutil.copytree(starter_model("zooscan").path, own)
+    (imagine_home / "few").mkdir()
+    for picture in sorted(app.workflow.bundled_sample().rglob("*.png"))[:6]:
+        shutil.copy(picture, imagine_home / "few")
+    page = Listener(app, monkeypatch)
+    try:
+        app.hello({"session": None}, [])
+        choices = page.wait("models")[1]
+        assert [choice["name"] for choice in choices] == [None, "my-cruise"]
+        assert all("balanced accuracy" in choice["words"] for choice in choices)
+        app.open({"path": str(imagine_home / "few"), "settings": {}, "model": "no-such-model"}, [])
+        assert "Unknown model for zooscan 'no-such-model'" in page.wait("failed")[1]
+        app.open({"path": str(imagine_home / "few"), "settings": {}, "model": "my-cruise"}, [])
+        assert len(page.wait("ready")[1]["ids"]) == 6
+    finally:
+        app.close()
+        shutil.rmtree(own)
 
 
 def test_the_fingerprint_follows_files_and_settings(tmp_path: Path) -> None:

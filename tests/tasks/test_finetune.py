@@ -135,7 +135,9 @@ def test_a_fine_tuned_network_survives_a_saved_picture(draw: Draw) -> None:
 def test_the_better_recipe_is_kept_and_the_bundle_says_why(draw: Draw, tmp_path: Path) -> None:
     bundle = SMALL.train(draw(n=12), use_case="zooscan", out=tmp_path / "model", epochs=2)
     by_recipe = {c["recipe"]: c["balanced_accuracy"]["value"] for c in bundle.details["candidates"]}
-    assert by_recipe[bundle.recipe] == max(by_recipe.values())
+    gain = by_recipe["fine-tuned"] - by_recipe["frozen"]
+    assert f"gains {gain:+.3f}" in bundle.details["reason"]
+    assert bundle.recipe == "frozen" or gain > 0
     assert f"The {bundle.recipe} recipe was kept" in bundle.details["reason"]
     assert bundle.details["reason"] in bundle.card
     for value in by_recipe.values():

@@ -3,7 +3,7 @@
 import type { Channel } from "./channel";
 import { nextRedo, nextUndo } from "./corrections";
 import type { Grid } from "./grid";
-import type { Correction, Hello, ModelFacts, ProblemRow, Progress, Quantities, Ready, RecentSession, Status } from "./protocol";
+import type { Correction, Hello, ModelChoice, ModelFacts, ProblemRow, Progress, Quantities, Ready, RecentSession, Status } from "./protocol";
 import { count } from "./scales";
 import { Selection } from "./selection";
 import { NO_FILTER, Table, type Filter, type Group } from "./table";
@@ -21,6 +21,8 @@ export class Desk {
   ready: Ready | null = null;
   table: Table | null = null;
   model: ModelFacts | null = null;
+  models: ModelChoice[] = [];
+  chosenModel: string | null = null;
   problems: ProblemRow[] = [];
   groups: Group[] = [];
   order: string[] = [];
@@ -84,6 +86,10 @@ export class Desk {
       this.tell();
     });
     channel.on<Correction[]>("corrections", (rows) => this.confirm(rows));
+    channel.on<ModelChoice[]>("models", (models) => {
+      this.models = models;
+      this.tell();
+    });
     channel.on<ModelFacts | null>("model", (model) => {
       this.model = model;
       this.tell();
@@ -137,7 +143,7 @@ export class Desk {
     this.screen = "working";
     this.tell();
     try {
-      await this.channel.ask("open", { path, settings });
+      await this.channel.ask("open", { path, settings, model: this.chosenModel });
     } catch (error) {
       this.fail(error);
     }

@@ -50,6 +50,12 @@ export interface Hello {
   last: string | null;
 }
 
+/** A model that can be chosen; `name` null is the starter model. */
+export interface ModelChoice {
+  name: string | null;
+  words: string;
+}
+
 export interface FolderEntry {
   name: string;
   path: string;

@@ -72,8 +72,8 @@ export function QuantitiesPanel() {
           {quantity && computed.length > 0 ? (
             <section>
               <div class="ik-legend ik-small" aria-hidden="true">
-                <span><svg viewBox="0 0 12 12" width="12"><circle cx="6" cy="6" r="3.5" fill="var(--ik-series-1)" /></svg> as sorted</span>
-                {quantity.corrected && <span><svg viewBox="0 0 12 12" width="12"><path d="M1.5 6 6 1.5 10.5 6 6 10.5z" fill="var(--ik-series-2)" /></svg> corrected for the errors of the model</span>}
+                <span><svg viewBox="0 0 12 12" width="12"><circle cx="6" cy="6" r="3.5" fill="var(--ik-series-1)" /></svg> as counted</span>
+                {quantity.corrected && <span><svg viewBox="0 0 12 12" width="12"><path d="M1.5 6 6 1.5 10.5 6 6 10.5z" fill="var(--ik-series-2)" /></svg> corrected for confusion</span>}
               </div>
               {quantity.unit !== "share" && whole && (
                 <p class="ik-whole ik-number">
@@ -91,7 +91,7 @@ export function QuantitiesPanel() {
                       <tr>
                         <th scope="col">Taxon</th>
                         <th scope="col" class="ik-right">n</th>
-                        <th scope="col" class="ik-right">as sorted [{quantity.unit}]</th>
+                        <th scope="col" class="ik-right">as counted [{quantity.unit}]</th>
                         {quantity.corrected && <th scope="col" class="ik-right">corrected [{quantity.unit}]</th>}
                       </tr>
                     </thead>

@@ -46,6 +46,7 @@ export function Start() {
         <Drop onPath={open} />
       </section>
       {browsing && <Browser onChoose={open} />}
+      {desk.models.length > 1 && <Models />}
       {hello.settings.length > 0 && <Settings fields={hello.settings} onChange={setSettings} />}
       <Recent />
     </main>
@@ -215,6 +216,20 @@ function Settings({ fields, onChange }: { fields: SettingField[]; onChange: (val
         ))}
       </div>
     </details>
+  );
+}
+
+function Models() {
+  const desk = useDesk();
+  return (
+    <label class="ik-field ik-models">
+      <span class="ik-label">Model</span>
+      <select class="ik-input" data-act="choose-model" onChange={(event) => (desk.chosenModel = event.currentTarget.value || null)}>
+        {desk.models.map((each) => (
+          <option key={each.name ?? ""} value={each.name ?? ""} selected={each.name === desk.chosenModel}>{each.words}</option>
+        ))}
+      </select>
+    </label>
   );
 }
 
