@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +88,7 @@ def test_identify_move_undo_reload_and_download_by_keyboard_alone(
     assert sum(after.values()) == total
     # Redo leads to what was done again; another one is marked dubious.
     app.press("Home")
+    expect(page.locator(".ik-vignette.ik-focused")).to_have_attribute("aria-label", re.compile(f"^{re.escape(first)},"))
     dubious = app.focused()
     assert dubious not in moved
     app.press("d")
