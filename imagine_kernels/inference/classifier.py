@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import collections
+import itertools
+import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -202,38 +204,46 @@ def prepared(
     Cancelled
         `cancel` was set.
     """
-    from imagine_kernels.media.vignettes import load_many
-
     names = sample.objects["file"].tolist()
-    waiting: collections.deque[Future[Prepared]] = collections.deque()
-    rows: list[int] = []
-    pictures: list[NDArray[np.uint8]] = []
-    with Files(sample.source) as files, ThreadPoolExecutor(2, thread_name_prefix="prepare") as pool:
+    starts = iter(range(0, len(names), BATCH))
+    waiting: collections.deque[Future[tuple[Prepared | None, list[Problem]]]] = collections.deque()
+    # Threads of Python hinder each other far more than they help: on two processors one of them prepares more pictures than two would,
+    # and leaves the other processor to the inference.
+    workers = max(1, len(os.sched_getaffinity(0)) // 2)
+    with Files(sample.source) as files, ThreadPoolExecutor(workers, thread_name_prefix="prepare") as pool:
         try:
-            for index, picture in load_many(files, names, scale_bar_px=scale_bar_px):
+            while True:
+                for start in itertools.islice(starts, workers + _AHEAD - len(waiting)):
+                    rows = np.arange(start, min(start + BATCH, len(names)))
+                    waiting.append(pool.submit(_read_and_prepare, given, files, names, rows, scale_bar_px))
+                if not waiting:
+                    return
+                chunk, unread = waiting.popleft().result()
                 if cancel is not None and cancel.is_set():
                     raise Cancelled("Stopped on request; nothing was changed.")
-                if isinstance(picture, ImageError):
-                    problems.append(
-                        Problem(item=names[index], what=str(picture), remedy="replace the picture; all others were done")
-                    )
-                    continue
-                rows.append(index)
-                pictures.append(picture)
-                if len(rows) == BATCH:
-                    waiting.append(pool.submit(prepare, given, np.array(rows), pictures))
-                    rows, pictures = [], []
-                    while len(waiting) > _AHEAD:
-                        yield waiting.popleft().result()
-            if rows:
-                waiting.append(pool.submit(prepare, given, np.array(rows), pictures))
-            while waiting:
-                if cancel is not None and cancel.is_set():
-                    raise Cancelled("Stopped on request; nothing was changed.")
-                yield waiting.popleft().result()
+                problems += unread
+                if chunk is not None:
+                    yield chunk
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _read_and_prepare(
+    given: Mapping[str, Any], files: Files, names: Sequence[str], rows: NDArray[np.int64], scale_bar_px: int
+) -> tuple[Prepared | None, list[Problem]]:
+    from imagine_kernels.media.vignettes import load, problem_of
+
+    good: list[int] = []
+    pictures: list[NDArray[np.uint8]] = []
+    problems: list[Problem] = []
+    for row in rows.tolist():
+        try:
+            pictures.append(load(files, names[row], scale_bar_px=scale_bar_px))
+            good.append(row)
+        except ImageError as error:
+            problems.append(problem_of(names[row], error))
+    return (prepare(given, np.array(good), pictures) if good else None), problems
 
 
 def prepare(given: Mapping[str, Any], rows: NDArray[np.int64], pictures: Sequence[NDArray[np.uint8]]) -> Prepared:

@@ -62,8 +62,12 @@ FEATURES: tuple[str, ...] = (
 
 # Parts smaller than this share of the largest one are specks of the scan or of JPEG compression, not pieces of the animal.
 _SPECK = 0.01
-# Radii, px, at which the Minkowski dimension is fitted.
-_RADII = np.array([2.0, 4.0, 8.0, 16.0, 32.0])
+# Radii, px, at which the Minkowski dimension is fitted, and the weights with which the logarithms at them sum up to the least-squares slope.
+_RADII = (2, 4, 8, 16, 32)
+_CENTRED = np.log(_RADII) - np.log(_RADII).mean()
+_SLOPE = _CENTRED / (_CENTRED @ _CENTRED)
+_LEVELS = np.arange(256.0)
+_NEIGHBOURS = np.ones((3, 3), dtype=np.uint8)
 
 
 def morphometry(picture: NDArray[np.uint8], *, threshold: int = THRESHOLD) -> dict[str, float]:
@@ -133,10 +137,12 @@ def log_scaled(table: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def _grey_values(histogram: NDArray[np.float64]) -> dict[str, float]:
-    levels = np.arange(256.0)
-    n = histogram.sum()
-    mean = float(histogram @ levels / n)
-    second, third, fourth = (float(histogram @ (levels - mean) ** k / n) for k in (2, 3, 4))
+    n = float(histogram.sum())
+    mean = float(histogram @ _LEVELS) / n
+    centred = _LEVELS - mean
+    weighted = histogram * centred
+    squared = centred * centred
+    second, third, fourth = (float(weighted @ power) / n for power in (centred, squared, squared * centred))
     present = np.flatnonzero(histogram)
     cumulative = np.cumsum(histogram)
     quartiles = [float(np.searchsorted(cumulative, share * n)) for share in (0.25, 0.5, 0.75)]
@@ -212,16 +218,17 @@ def traced_perimeter(contour: NDArray[Any]) -> float:
     if len(contour) == 1:
         sides: NDArray[Any] = np.array([0, 2, 4, 6])
     else:
-        step = np.roll(contour, -1, axis=0) - contour
+        step = np.concatenate((contour[1:], contour[:1])) - contour
         goes = _DIRECTION[step[:, 1] + 1, step[:, 0] + 1]
-        sides = _SIDES[np.roll(goes, 1), goes].ravel()
+        sides = _SIDES[np.concatenate((goes[-1:], goes[:-1])), goes].ravel()
         sides = sides[sides >= 0]
-    turns = np.flatnonzero(sides != np.roll(sides, 1))
+    turns = np.flatnonzero(sides[1:] != sides[:-1]) + 1
+    if sides[0] != sides[-1]:
+        turns = np.concatenate(([0], turns))
     if len(turns) == 0:
         return float(len(sides))
-    lengths = np.diff(turns, append=turns[0] + len(sides))
     # ImageJ's rule: a corner counts if the side before it is longer than 1, or if the corner before it did not count.
-    before = np.roll(lengths, 1)
+    before = turns - np.concatenate((turns[-1:] - len(sides), turns[:-1]))
     position = np.arange(len(turns))
     since = position - np.maximum.accumulate(np.where(before > 1, position, 0))
     return float(len(sides) - np.count_nonzero(since % 2 == 0) * (2 - np.sqrt(2)))
@@ -246,10 +253,10 @@ def _fractal(dark: NDArray[np.uint8]) -> float:
 
     reach = int(_RADII[-1]) + 1
     wide = cv2.copyMakeBorder(dark, reach, reach, reach, reach, cv2.BORDER_CONSTANT)
-    outline = wide - cv2.erode(wide, np.ones((3, 3), dtype=np.uint8))
-    distance = cv2.distanceTransform(1 - outline, cv2.DIST_L2, 5)
-    covered = [np.count_nonzero(distance <= radius) for radius in _RADII]
-    return 2 - float(np.polyfit(np.log(_RADII), np.log(covered), 1)[0])
+    elsewhere = cv2.compare(cv2.erode(wide, _NEIGHBOURS), wide, cv2.CMP_EQ)
+    distance = cv2.distanceTransform(elsewhere, cv2.DIST_L2, 5)
+    covered = [cv2.countNonZero(cv2.inRange(distance, 0, radius)) for radius in _RADII]
+    return 2 - float(np.log(covered) @ _SLOPE)
 
 
 def _ratios(v: dict[str, float]) -> dict[str, float]:
