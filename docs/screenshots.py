@@ -12,11 +12,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
-sys.path[:0] = [str(ROOT), str(ROOT / "hub"), str(ROOT / "tests" / "hub"), str(ROOT / "tests" / "browser")]
+sys.path[:0] = [str(ROOT), str(ROOT / "hub"), str(ROOT / "tests"), str(ROOT / "tests" / "hub"), str(ROOT / "tests" / "browser")]
 
+from chromium import chromium  # noqa: E402
 from hub_running import Hub, start  # noqa: E402 - found through the path above
 from imagine_hub.state import StateFolder  # noqa: E402
-from pages import IdentifyPage, chromium  # noqa: E402
+from pages import IdentifyPage  # noqa: E402
 from playwright.sync_api import Page, sync_playwright  # noqa: E402
 
 SIZE = {"width": 1280, "height": 800}

@@ -1,24 +1,27 @@
 """Fixtures that all tests share.
 
-================ =================================================================================
+================ ===================================================================================================================
 fixture          gives
-================ =================================================================================
+================ ===================================================================================================================
 shared_data      ``shared_data("zooscan")``: a folder of real data, or the test skips and says why
 imagine_home     the IMAGINE_HOME of this test run, a temporary folder (set for every test)
 starter_model    ``starter_model("zooscan")``: the starter bundle, trained once per run
-================ =================================================================================
+browser          Chromium, for the tests of one module: it holds the event loop of its thread, so it must not outlive them
+================ ===================================================================================================================
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from imagine_kernels.models.bundle import ModelBundle
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,3 +59,14 @@ def starter_model(imagine_home: Path) -> Callable[[str], ModelBundle]:
         return ModelBundle.load(folder)
 
     return bundle
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from chromium import CHROMIUM, chromium
+    from playwright.sync_api import sync_playwright
+
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"there is no browser at {CHROMIUM}")
+    with sync_playwright() as playwright, chromium(playwright) as browser:
+        yield browser

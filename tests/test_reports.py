@@ -6,7 +6,7 @@ import hashlib
 import re
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,6 @@ from imagine_kernels.reports.report import latest_result
 from imagine_kernels.reports.tables import any_table, title
 from imagine_kernels.result import Result
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync")  # fmt: skip
 NASTY = '<img src=x onerror="document.title=1"><script>document.title=2</script> & $x$'
 
 
@@ -115,18 +112,6 @@ def test_every_figure_and_picture_has_words(page: Path) -> None:
     pictures = re.findall(r"<img [^>]*>", text)
     assert len(pictures) >= 8
     assert all(re.search(r'alt="[^"]+"', picture) for picture in pictures)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    if not CHROMIUM.is_file():
-        pytest.skip("chromium is absent")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield opened
-        opened.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

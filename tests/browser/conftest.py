@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pages import CHROMIUM, Watch, chromium
-from playwright.sync_api import Browser, Page, sync_playwright
+from chromium import Watch
+from playwright.sync_api import Browser, Page
 from voila_server import ROOT, Server
 
 #: Pictures that people look at are kept here; the folder is not in the repository.
@@ -21,14 +21,6 @@ def server(imagine_home: Path, starter_model: Callable[[str], Any]) -> Iterator[
     running = Server(imagine_home)
     yield running
     running.close()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"there is no browser at {CHROMIUM}")
-    with sync_playwright() as playwright, chromium(playwright) as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -3,84 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlparse
 
-from playwright.sync_api import Browser, Page, Playwright, expect
-
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-#: Console messages that are known and harmless, each with its reason. Nothing of ours is in it.
-ALLOWED_MESSAGES: tuple[str, ...] = ()
+from playwright.sync_api import Page, expect
 
 SIZES = {"laptop": (1280, 800), "tablet": (820, 1180)}
-
-
-@contextmanager
-def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """The browser of the system, with nothing of its own reaching out."""
-    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-    try:
-        yield browser
-    finally:
-        browser.close()
-
-
-@dataclass
-class Watch:
-    """Collects what a page must not do: ask elsewhere, fail, complain.
-
-    Parameters
-    ----------
-    page : Page
-    origin : str
-        Scheme, host and port of the only server that may be asked.
-    """
-
-    page: Page
-    origin: str
-    foreign: list[str] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.page.on("request", lambda request: self._asked(request.url))
-        self.page.on("websocket", lambda socket: self._asked(re.sub(r"^ws", "http", socket.url)))
-        self.page.on("requestfailed", lambda request: self.failed.append(f"{request.method} {request.url}: {request.failure}"))
-        self.page.on(
-            "response",
-            lambda response: self.failed.append(f"{response.status} {response.url}") if response.status >= 400 else None,
-        )
-        self.page.on("console", lambda message: self._said(message.type, message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
-
-    def _asked(self, url: str) -> None:
-        self.requests.append(url)
-        parts = urlparse(url)
-        if parts.scheme not in ("data", "blob", "about") and f"{parts.scheme}://{parts.netloc}" != self.origin:
-            self.foreign.append(url)
-
-    def _said(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning") and not any(known in text for known in ALLOWED_MESSAGES):
-            self.complaints.append(f"{kind}: {text}")
-
-    def assert_clean(self) -> None:
-        """Nothing foreign, nothing failed, no complaint."""
-        found = [*(f"foreign: {url}" for url in self.foreign), *(f"failed: {each}" for each in self.failed), *self.complaints]
-        assert not found, "\n".join(found)
 
 
 class IdentifyPage:

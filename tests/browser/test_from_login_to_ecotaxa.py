@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import Watch
 from pages import IdentifyPage
 from PIL import Image
 from playwright.sync_api import Browser, expect
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "hub"), str(ROOT / "hub")]
+sys.path.insert(0, str(ROOT / "tests" / "hub"))
 
 from hub_running import Hub, start  # noqa: E402 - found through the path above
-from hub_watch import Watch  # noqa: E402
 
 OUTPUT = ROOT / "tests" / "output" / "newcomer"
 
@@ -93,4 +93,4 @@ def test_from_the_login_to_the_ecotaxa_file(real_hub: Hub, browser: Browser, tmp
             assert Image.open(io.BytesIO(archive.read(found[name]["img_file_name"]))).size[0] > 1
         assert sum(row["object_annotation_status"] == "validated" for row in rows) == 3
     context.close()
-    assert not watch.found, "\n".join(watch.found)
+    watch.assert_clean()

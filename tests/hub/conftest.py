@@ -4,7 +4,6 @@
 fixture      scope    what it is
 ===========  =======  =====================================================================================
 hub          session  a real hub, started by the launcher, with notebooks of three cells and two users
-browser      module   Chromium, closed before other tests open theirs
 page         test     a page that fails the test on any foreign or failed request and on unknown console errors
 logged_in    test     the same page after a login as ``scientist``
 client       test     an HTTP client that follows no redirects by itself
@@ -13,28 +12,13 @@ client       test     an HTTP client that follows no redirects by itself
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
+import hub_running as running
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
-
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "hub")]
-
-import hub_running as running  # noqa: E402
-from hub_watch import Watch  # noqa: E402
-
-CHROMIUM_ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+from chromium import Watch
+from playwright.sync_api import Browser, Page
 
 
 @pytest.fixture(scope="session")
@@ -46,14 +30,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def hub(tmp_path_factory: pytest.TempPathFactory, site: dict[str, str]) -> Iterator[running.Hub]:
     with running.start(tmp_path_factory.mktemp("hub") / "state", settings=site) as hub:
         yield hub
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(CHROMIUM_ARGUMENTS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -70,7 +46,7 @@ def page(browser: Browser, hub: running.Hub) -> Iterator[Page]:
     page.watch = watch  # type: ignore[attr-defined]
     yield page
     context.close()
-    assert not watch.found, "\n".join(watch.found)
+    watch.assert_clean()
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import json
 import re
 
 import pytest
+from chromium import Watch
 from hub_running import Hub
-from hub_watch import Watch
 from imagine_hub.state import StateFolder, write_private
 from playwright.sync_api import Page, expect
 
