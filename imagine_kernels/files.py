@@ -21,6 +21,16 @@ MAX_RATIO = 200.0
 MIN_BOMB_BYTES = 64 * 1024**2
 
 
+def safe_name(given: str | None) -> str:
+    """The last part of the name that somebody gave to a file, without what a file system cannot hold; ``"upload"`` where nothing is left."""
+    name = PurePosixPath(str(given or "").replace("\\", "/")).name
+    name = "".join(letter for letter in name if letter.isprintable()).strip()
+    # 255 bytes is what common file systems hold; the end tells the kind of file.
+    while len(name.encode()) > 200:
+        name = name[1:]
+    return name if name not in ("", ".", "..") else "upload"
+
+
 class Files:
     """The files of a folder, of a zip, or a single file, by their POSIX path inside it.
 

@@ -1,24 +1,37 @@
-"""A progress bar for people: in a terminal or a notebook; nothing where nobody looks."""
+"""How far the work is: a bar for people in a terminal or a notebook, lines in a file for another process, nothing where nobody looks."""
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from imagine_kernels.records import Progress
+
+#: Names a file that lines of progress are added to.
+PROGRESS_VARIABLE = "IMAGINE_PROGRESS"
+_INTERVAL_S = 0.1
 
 
 @contextmanager
 def progress_bar(*, quiet: bool = False) -> Iterator[Progress | None]:
     """A `Progress` that draws a bar with the time left on standard error, or None where there is nobody to see it.
 
+    Where the environment variable ``IMAGINE_PROGRESS`` names a file, it goes there instead, for the process that started this one.
+
     Parameters
     ----------
     quiet : bool
         Never draw.
     """
+    # Taken out of the environment: a process that is started from here must not tell its own steps as these.
+    if file := os.environ.pop(PROGRESS_VARIABLE, None):
+        yield progress_to_file(Path(file))
+        return
     if quiet or not (sys.stderr.isatty() or _in_notebook()):
         yield None
         return
@@ -36,6 +49,28 @@ def progress_bar(*, quiet: bool = False) -> Iterator[Progress | None]:
             bars.update(tasks[what], completed=done, total=total or None)
 
         yield report
+
+
+def progress_to_file(file: Path) -> Progress:
+    """A `Progress` that adds a line to a file, at most ten times a second and always at the end of a step."""
+    last, step = 0.0, ""
+
+    def tell(done: int, total: int, what: str) -> None:
+        nonlocal last, step
+        now = time.monotonic()
+        if what == step and done != total and now - last < _INTERVAL_S:
+            return
+        last, step = now, what
+        with file.open("a", encoding="utf-8") as stream:
+            stream.write(f"{done}\t{total}\t{' '.join(what.split())}\n")
+
+    return tell
+
+
+def read_progress(line: str) -> tuple[int, int, str]:
+    """``(done, total, what)`` of a line that `progress_to_file` wrote."""
+    done, total, what = line.rstrip("\n").split("\t", 2)
+    return int(done), int(total), what
 
 
 def _in_notebook() -> bool:

@@ -170,6 +170,23 @@ class Result:
             _write_text(json.dumps(self._note(), indent=1, ensure_ascii=False), target / RESULT_FILE)
         return target
 
+    def save_with_exports(self, folder: Path | str) -> tuple[Result, list[Path]]:
+        """The same as `save`, with every native format beside it.
+
+        Returns
+        -------
+        result : Result
+            With what the formats could not hold among its problems.
+        exports : list of Path
+        """
+        target = self.save(folder)
+        exports = [self.export(kind, target / f"{self.name}-{kind}.zip") for kind in self.declaration.exports]
+        lost = [problem for _, problems in exports for problem in problems]
+        noted = replace(self, problems=(*self.problems, *lost))
+        if lost:
+            noted.save(target)
+        return noted, [path for path, _ in exports]
+
     def _note(self) -> dict[str, Any]:
         from imagine_kernels import __version__
 
@@ -251,6 +268,17 @@ def open_result(folder: Path | str, *, use_case: str | None = None) -> Result:
         model=note["model"],
         confusion=confusion or None,
     )
+
+
+def write_measurements(measured: Measurements, folder: Path | str) -> list[Path]:
+    """Write each table as ``<name>.csv`` and the notes as ``notes.txt``."""
+    target = Path(folder).expanduser()
+    with writing(target):
+        target.mkdir(parents=True, exist_ok=True)
+        for name, table in measured.tables.items():
+            _write_csv(table, target / f"{name}.csv")
+        _write_text("".join(f"{note}\n" for note in measured.notes), target / "notes.txt")
+    return [*(target / f"{name}.csv" for name in measured.tables), target / "notes.txt"]
 
 
 def write_problems(problems: Sequence[Problem], path: Path) -> Path:

@@ -8,6 +8,8 @@ IMAGINE_MODELS        further folders with model bundles, read-only      none
 IMAGINE_SAMPLES       further folders with bundled samples, read-only    none
 IMAGINE_NOTEBOOKS     further folders of notebooks                       none
 IMAGINE_USE_CASES     folders with further use cases                     none
+IMAGINE_USAGE         ``off``: no line per verb below IMAGINE_HOME       on
+IMAGINE_SERVE_TOKEN   what callers of ``imagine serve`` must send        none
 ===================== ================================================== ==============
 
 Where several folders are given they are separated as in ``PATH``.

@@ -6,19 +6,21 @@ what is here and decide nothing themselves.
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imagine_kernels import catalog, settings
-from imagine_kernels.errors import DataNotFound, ImageError, LabelError
+from imagine_kernels import catalog, settings, usage
+from imagine_kernels.errors import DataNotFound, ImageError, LabelError, SettingError
 from imagine_kernels.records import Problem, Progress, Sample
 from imagine_kernels.result import Result, open_result
 from imagine_kernels.use_case import UseCase
@@ -198,8 +200,9 @@ class Workflow:
             raise LabelError(
                 f"{sample.name} carries no labels to train on: give a folder per class or an annotated EcoTaxa export."
             )
-        target = Path(out).expanduser() if out is not None else _new_model_folder(self.name)
-        with settings.writing(target):
+        target = Path(out).expanduser() if out is not None else self.new_model_folder()
+        with settings.writing(target), usage.recorded("train", self.name) as note:
+            note.n = len(sample.labelled)
             bundle: ModelBundle = self.declaration.task.train(
                 sample.labelled,
                 use_case=self.name,
@@ -211,6 +214,27 @@ class Workflow:
                 cancel=cancel,
             )
         return bundle
+
+    def new_model_folder(self, name: str | None = None) -> Path:
+        """Where a new bundle goes among the person's models: of that name, or of the use case and the time.
+
+        Raises
+        ------
+        SettingError
+            The name cannot be one, or is taken.
+        """
+        models = settings.home() / "models"
+        if name:
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", name):
+                raise SettingError(f"A model cannot be named {name[:80]!r}: use letters, digits, dots, dashes and underscores.")
+            if (models / name).exists():
+                raise SettingError(f"There is a model {name} already: choose another name.")
+            return models / name
+        stem = f"{self.name}-{datetime.now():%Y%m%d-%H%M%S}"
+        target, n = models / stem, 2
+        while target.exists():
+            target, n = models / f"{stem}-{n}", n + 1
+        return target
 
     def train_starter(self, out: Path | str, *, progress: Progress | None = None) -> ModelBundle:
         """Train the starter model: a head on frozen features, on a generated sample other than the bundled one."""
@@ -256,7 +280,9 @@ class Workflow:
         bundle = self.model(model)
         if not len(sample):
             raise DataNotFound.empty(sample.source, f"one {self.declaration.unit_noun} or more")
-        predictions, problems, columns = self.declaration.task.identify(sample, bundle, progress=progress, cancel=cancel)
+        with usage.recorded("identify", self.name) as note:
+            predictions, problems, columns = self.declaration.task.identify(sample, bundle, progress=progress, cancel=cancel)
+            note.n = len(predictions)
         if not len(predictions):
             reason = f" ({problems[0]})" if problems else ""
             raise DataNotFound(
@@ -322,17 +348,6 @@ class Workflow:
     def result(self, folder: Path | str) -> Result:
         """What `identify` saved in a folder earlier."""
         return open_result(folder, use_case=self.name)
-
-
-def _new_model_folder(name: str) -> Path:
-    from datetime import datetime
-
-    folder = settings.home() / "models"
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    target, n = folder / f"{name}-{stamp}", 2
-    while target.exists():
-        target, n = folder / f"{name}-{stamp}-{n}", n + 1
-    return target
 
 
 def _filled(sample: Sample, columns: Mapping[str, Any], object_ids: list[str]) -> Sample:

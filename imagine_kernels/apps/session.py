@@ -271,15 +271,13 @@ class WorkSession:
 
     def tables(self) -> Path:
         """A zip of all tables as CSV."""
+        from imagine_kernels.result import write_measurements
+
         with _making(f"{_safe(self.session.name)}-tables.zip") as target:
             result = self.result()
             with tempfile.TemporaryDirectory(prefix="imagine-tables-") as place:
                 folder = result.save(Path(place))
-                measured = result.measure()
-                for name, table in measured.tables.items():
-                    table.to_csv(folder / f"{name}.csv", index=False)
-                if measured.notes:
-                    (folder / "notes.txt").write_text("\n".join(measured.notes) + "\n", encoding="utf-8")
+                write_measurements(result.measure(), folder)
                 shutil.make_archive(str(target.with_suffix("")), "zip", folder)
             return target
 

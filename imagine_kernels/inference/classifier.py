@@ -18,7 +18,7 @@ from imagine_kernels.errors import BundleError, Cancelled, ImageError, SettingEr
 from imagine_kernels.files import Files
 from imagine_kernels.inference.pictures import ORIENTATIONS, oriented, squares
 from imagine_kernels.inference.sessions import BATCH, Chunk, Runtime, Session, TorchSession, cpu_session, has_bf16
-from imagine_kernels.models.bundle import ModelBundle
+from imagine_kernels.models.bundle import GRAPH, ModelBundle
 from imagine_kernels.records import Predictions, Problem, Progress, Sample
 
 #: A faster precision is taken only where the most probable class agrees with that of f32 on at least this share of the validation pictures.
@@ -84,6 +84,8 @@ class Classifier:
         if device not in ("auto", "cpu", "cuda"):
             raise SettingError(f"Unknown device {device!r}; known: auto, cpu, cuda.")
         self.session = _session(bundle, device, runtime)
+        # A session serves one batch after the other.
+        self._lock = threading.Lock()
 
     def probabilities(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Calibrated probabilities (n, k) float32 of grey pictures (H, W) uint8 without scale bar."""
@@ -101,14 +103,40 @@ class Classifier:
 
         def turned() -> Iterator[Chunk]:
             for chunk in chunks:
-                for orientation in range(self.orientations):
-                    yield chunk.rows, oriented(chunk.pixels, orientation), chunk.morphometry
+                # All orientations in a row and cut anew, so that a single picture fills one request and not eight.
+                rows = np.tile(chunk.rows, self.orientations)
+                pixels = np.concatenate([oriented(chunk.pixels, orientation) for orientation in range(self.orientations)])
+                morphometry = np.tile(chunk.morphometry, (self.orientations, 1))
+                for start in range(0, len(rows), BATCH):
+                    part = slice(start, start + BATCH)
+                    yield rows[part], pixels[part], morphometry[part]
 
         def done(rows: NDArray[np.int64], found: NDArray[np.float32], _: NDArray[np.float32]) -> None:
             with lock:
-                logits[rows] += found / self.orientations
+                np.add.at(logits, rows, found / self.orientations)
 
-        self.session.run(turned(), done)
+        with self._lock:
+            self.session.run(turned(), done)
+
+
+_READY: collections.OrderedDict[tuple[str, str, int], Classifier] = collections.OrderedDict()
+_READY_LOCK = threading.Lock()
+#: Models that a process keeps loaded.
+_KEPT = 2
+
+
+def ready_classifier(bundle: ModelBundle) -> Classifier:
+    """A classifier of the bundle with its own settings, kept for the next time: loading one takes a second or two."""
+    graph = bundle.path / GRAPH
+    # A file that was changed meanwhile is checked again; a missing one is named by the bundle itself.
+    key = (bundle.model_hash, str(bundle.path), graph.stat().st_mtime_ns if graph.is_file() else 0)
+    with _READY_LOCK:
+        if key not in _READY:
+            _READY[key] = Classifier(bundle)
+            while len(_READY) > _KEPT:
+                _READY.popitem(last=False)
+        _READY.move_to_end(key)
+        return _READY[key]
 
 
 def identify(

@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from imagine_kernels import catalog, errors
+from imagine_kernels import catalog, errors, usage
 from imagine_kernels.errors import Cancelled, DataNotFound, ImagineError
+from imagine_kernels.progress import read_progress
 from imagine_kernels.records import Progress
 from imagine_kernels.settings import writing
 
@@ -84,7 +85,9 @@ def make_report(
         page = Path(folder) / "report.html"
         job = {"notebook": str(notebook), "parameters": parameters, "page": str(page), "timeout_s": timeout_s}
         (Path(folder) / "job.json").write_text(json.dumps(job), encoding="utf-8")
-        _run(Path(folder), progress, cancel, timeout_s)
+        with usage.recorded("report", use_case) as note:
+            _run(Path(folder), progress, cancel, timeout_s)
+            note.n = 1
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             aside = target.with_name(f".{target.name}.part")
@@ -130,8 +133,7 @@ def _follow(
             *whole, rest = (rest + lines.read()).split("\n")
             if progress is not None:
                 for line in whole:
-                    done, total, what = line.split("\t", 2)
-                    progress(int(done), int(total), what)
+                    progress(*read_progress(line))
             if not running:
                 return
             if cancel is not None and cancel.is_set():

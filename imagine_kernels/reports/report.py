@@ -13,6 +13,7 @@ import numpy as np
 
 from imagine_kernels import figures
 from imagine_kernels.catalog import style_sheet
+from imagine_kernels.progress import progress_to_file
 from imagine_kernels.records import Measurements, Predictions
 from imagine_kernels.reports import html
 from imagine_kernels.reports.html import Html
@@ -63,7 +64,8 @@ def open_report(
     if folder is not None and (folder / RESULT_FILE).is_file():
         result = _with_corrections(workflow.result(folder), folder)
     else:
-        progress = _tell if os.environ.get(PROGRESS_VARIABLE) else None
+        told = os.environ.get(PROGRESS_VARIABLE)
+        progress = progress_to_file(Path(told)) if told else None
         result = workflow.identify(workflow.open(folder, **given), model, progress=progress)
     parameters = {
         "use_case": use_case,
@@ -110,11 +112,6 @@ def _with_corrections(result: Result, folder: Path) -> Result:
             label[row] = state.label if state.label is not None else label[row]
             status[row] = state.status if state.status is not None else status[row]
     return replace(result, predictions=replace(fresh, label=label, status=status))
-
-
-def _tell(done: int, total: int, what: str) -> None:
-    with Path(os.environ[PROGRESS_VARIABLE]).open("a", encoding="utf-8") as stream:
-        stream.write(f"{done}\t{total}\t{' '.join(what.split())}\n")
 
 
 @dataclass(frozen=True, kw_only=True)

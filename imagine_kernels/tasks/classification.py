@@ -102,9 +102,16 @@ class Classification:
         self, sample: Sample, bundle: ModelBundle, *, progress: Progress | None = None, cancel: threading.Event | None = None
     ) -> tuple[Predictions, list[Problem], dict[str, Any]]:
         """Identify a sample; see `imagine_kernels.inference.classifier.identify`."""
-        from imagine_kernels.inference.classifier import identify
+        from imagine_kernels.inference.classifier import identify, ready_classifier
 
-        return identify(sample, bundle, progress=progress, cancel=cancel, scale_bar_px=scale_bar_px(sample))
+        ready = ready_classifier(bundle)
+        return identify(sample, bundle, progress=progress, cancel=cancel, scale_bar_px=scale_bar_px(sample), classifier=ready)
+
+    def warm(self, bundle: ModelBundle) -> None:
+        """Load the model, so that the next `identify` in this process need not."""
+        from imagine_kernels.inference.classifier import ready_classifier
+
+        ready_classifier(bundle)
 
 
 def scale_bar_px(sample: Sample) -> int:
