@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import hashlib
 import os
 import re
@@ -20,6 +21,20 @@ STAMP = VENV / "installed"
 NEEDED_GB = 12.0
 #: Debian packages for the browser tests: what must be on the PATH, and the package that brings it.
 BROWSER = {"chromium": "chromium"}
+#: The same for the tests of the desktop window, which runs on a display in memory; then the libraries that Qt takes from the system.
+WINDOW = {"xvfb-run": "xvfb", "xauth": "xauth"}
+LIBRARIES = {
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libglib-2.0.so.0": "libglib2.0-0",
+    "libfontconfig.so.1": "libfontconfig1",
+    "libdbus-1.so.3": "libdbus-1-3",
+    "libxkbcommon-x11.so.0": "libxkbcommon-x11-0",
+    "libxcb-cursor.so.0": "libxcb-cursor0",
+    "libxcb-icccm.so.4": "libxcb-icccm4",
+    "libxcb-keysyms.so.1": "libxcb-keysyms1",
+    "libxcb-shape.so.0": "libxcb-shape0",
+}
 NETWORK = re.compile(
     r"dns|resolve|connect|network|timed? ?out|unreachable|sending request|ENOTFOUND|EAI_AGAIN|ETIMEDOUT", re.IGNORECASE
 )
@@ -31,7 +46,7 @@ class InstallError(Exception):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--browser", action="store_true", help="also install what the browser tests need")
+    parser.add_argument("--browser", action="store_true", help="also install what the tests of browser and desktop need")
     options = parser.parse_args()
     try:
         check_python()
@@ -39,9 +54,8 @@ def main() -> int:
             check_space()
             make_environment()
         if options.browser:
-            debian_packages(
-                {name: package for name, package in BROWSER.items() if not shutil.which(name)}, "for the browser tests"
-            )
+            programs = {name: package for name, package in {**BROWSER, **WINDOW}.items() if not shutil.which(name)}
+            debian_packages({**programs, **missing_libraries()}, "for the tests of browser and desktop")
     except InstallError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -121,6 +135,17 @@ def reason(what: str, said: str) -> str:
         return "The package index cannot be reached: check the network (or the proxy in HTTPS_PROXY) and run it again."
     last = next((line for line in reversed(said.splitlines()) if line.strip()), "no message")
     return f"The step “{what}” failed ({last.strip()[:300]}): run `make clean` and try again."
+
+
+def missing_libraries() -> dict[str, str]:
+    """Those of `LIBRARIES` that the loader does not find, with their packages."""
+    missing = {}
+    for name, package in LIBRARIES.items():
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            missing[name] = package
+    return missing
 
 
 def debian_packages(packages: dict[str, str], purpose: str) -> None:
