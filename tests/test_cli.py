@@ -75,8 +75,65 @@ def test_an_empty_folder_says_what_to_put_there(tmp_path: Path) -> None:
 
 def test_help_names_every_command() -> None:
     said = imagine("--help").stdout
-    for command in ("list", "sample", "check", "train", "evaluate", "identify", "measure", "report", "convert", "models"):
+    for command in ("list", "sample", "check", "train", "evaluate", "identify", "measure", "report", "convert", "models",
+                    "serve", "deepaas", "jobs", "usage", "napari"):  # fmt: skip
         assert f"\n  {command} " in said
+
+
+def test_jobs_go_on_when_the_terminal_is_closed(sample: Path, model: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("IMAGINE_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(sample.parent)
+    assert imagine("jobs", "list").stdout == "There are no jobs.\n"
+    words = ["identify", "zooscan", sample.name, "--model", str(model), "--out", str(tmp_path / "out")]
+    # Global options of `jobs submit` come before the command; what follows belongs to the command.
+    job = json.loads(imagine("jobs", "submit", "--json", *words).stdout)
+    assert job["command"] == words
+    waited = json.loads(imagine("jobs", "wait", job["id"][:8], "--json").stdout)
+    assert waited["state"] == "done"
+    assert waited["result"]["n"] == len(pd.read_csv(tmp_path / "out" / "predictions.csv"))
+    assert f"{job['id'][:8]}  done " in imagine("jobs", "list").stdout
+    assert "state      done" in imagine("jobs", "show", job["id"]).stdout
+    assert imagine("jobs", "log", job["id"]).returncode == 0
+    (counted,) = json.loads(imagine("usage", "show", "--json").stdout)
+    assert (counted["verb"], counted["calls"], counted["objects"]) == ("identify", 1, waited["result"]["n"])
+    assert imagine("usage", "export", "--each", "--out", tmp_path / "usage.csv").returncode == 0
+    (row,) = pd.read_csv(tmp_path / "usage.csv").to_dict(orient="records")
+    assert (row["origin"], row["outcome"]) == ("job", "done")
+    assert row["cpu_s"] > 0
+    assert "1 removed" in imagine("jobs", "remove", "--ended").stdout
+    assert (tmp_path / "out" / "predictions.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["train", "zooscan", "no/such", "--out", "x"], 1, "There is nothing at no/such"),
+        (["train", "zooskan", ".", "--out", "x"], 1, "Unknown use case 'zooskan'"),
+        (["train", "zooscan", "."], 2, "Missing option '--out'"),
+        (["train", "zooscan", ".", "--out", "x", "--epochs", "-1"], 2, "Invalid value for '--epochs'"),
+        (["serve"], 2, "'serve' cannot be a job; these can: sample, check, train"),
+        (["rm", "-rf", "/"], 2, "'rm' cannot be a job"),
+    ],
+)
+def test_a_job_that_cannot_work_is_refused_at_once(words: list[str], code: int, said: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("IMAGINE_HOME", str(tmp_path))
+    assert said in sentence(imagine("jobs", "submit", *words), code)
+    assert imagine("jobs", "list").stdout == "There are no jobs.\n"
+
+
+def test_a_job_that_failed_fails_whoever_waits(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("IMAGINE_HOME", str(tmp_path))
+    (tmp_path / "empty").mkdir()
+    job = json.loads(imagine("jobs", "submit", "--json", "check", "zooscan", str(tmp_path / "empty")).stdout)
+    assert "holds nothing to work on" in sentence(imagine("jobs", "wait", job["id"]))
+    assert imagine("jobs", "show", "nothing").returncode == 1
+    assert imagine("jobs", "remove").returncode == 2
+
+
+def test_usage_of_nothing_is_said(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("IMAGINE_HOME", str(tmp_path))
+    assert imagine("usage", "show").stdout == "Nothing was recorded.\n"
+    assert "A month is written as 2026-11, not 'may'." in sentence(imagine("usage", "show", "--since", "may"))
 
 
 def test_a_sample_is_never_written_over(tmp_path: Path) -> None:

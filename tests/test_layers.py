@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "imagine_kernels"
 
-BOTTOM = {"errors", "units", "settings", "files", "__version__"}
+BOTTOM = {"errors", "units", "settings", "usage", "files", "__version__"}
 RECORDS = BOTTOM | {"records"}
 LIGHT_WORKFLOW = {"workflow", "result", "catalog", "use_case"}
 #: What each part may import, itself aside.
@@ -18,6 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "units": BOTTOM,
     "settings": BOTTOM,
+    "usage": BOTTOM,
     "files": BOTTOM,
     "records": BOTTOM,
     "progress": RECORDS,
@@ -36,9 +37,13 @@ ALLOWED: dict[str, set[str]] = {
     "result": RECORDS | {"use_case", "catalog", "models"},
     "workflow": RECORDS | LIGHT_WORKFLOW | {"media", "tasks", "models", "inference", "measures", "formats", "samples"},
     "reports": RECORDS | LIGHT_WORKFLOW | {"annotation", "figures", "progress"},
+    "jobs": RECORDS | {"progress"},
     "widgets": RECORDS,
-    "apps": RECORDS | LIGHT_WORKFLOW | {"annotation", "widgets", "reports"},
-    "cli": RECORDS | LIGHT_WORKFLOW | {"reports", "annotation", "progress", "formats", "models", "inference"},
+    "apps": RECORDS | LIGHT_WORKFLOW | {"annotation", "figures", "widgets", "reports"},
+    "serving": RECORDS | LIGHT_WORKFLOW | {"jobs", "models"},
+    "cli": RECORDS
+    | LIGHT_WORKFLOW
+    | {"apps", "reports", "annotation", "jobs", "serving", "progress", "formats", "models", "inference"},
     "__init__": RECORDS | LIGHT_WORKFLOW | {"reports"},
 }
 HEAVY = {"torch", "torchvision", "fastai", "timm"}

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
 import pytest
+from servers import serving
 
 import imagine_kernels as ik
 from imagine_kernels import catalog
+from imagine_kernels.jobs import Jobs
 from imagine_kernels.models.bundle import ModelBundle
 from imagine_kernels.records import STATUSES
 from imagine_kernels.result import Result, open_result
+from imagine_kernels.serving import deepaas
 
 NAMES = catalog.names()
 
@@ -160,6 +165,32 @@ def test_the_terminal_goes_all_the_way(name: str, bundle: ModelBundle, result: R
     assert [f"p_{label}" for label in bundle.classes] == header[4 : 4 + len(bundle.classes)]
     assert imagine("evaluate", name, data, "--model", bundle.path)
     assert imagine("measure", name, tmp_path / "out", "--out", tmp_path / "tables")["files"]
+
+
+def test_a_command_can_be_a_job(name: str, tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path / "jobs")
+    job = jobs.wait(jobs.submit(["check", name, str(ik.use_case(name).open().source)]).id, timeout_s=120)
+    assert (job.state, job.result["problems"]) == ("done", []), jobs.log(job.id)
+
+
+def test_it_is_served(name: str, bundle: ModelBundle, result: Result, tmp_path: Path) -> None:
+    small = ik.use_case(name).identify(result.sample.where(range(5)), bundle)
+    written, _ = small.export(next(iter(small.declaration.exports)), tmp_path / "small.zip")
+    labels = small.predictions.label.tolist()
+    with serving(name, "--model", str(bundle.path)) as client:
+        sent = {"data": (written.name, written.read_bytes())}
+        answer = client.post(f"/v2/models/{name}/predict/", files=sent).json()["predictions"]
+    assert [row["label"] for row in answer["predictions"]] == labels
+    assert answer["measurements"]
+    # The same through the contract of DEEPaaS, whose files come as copies without their names.
+    copied = tmp_path / "copy"
+    shutil.copy(written, copied)
+    upload = SimpleNamespace(filename=str(copied), original_filename=written.name)
+    model = getattr(deepaas, name)
+    assert model.get_metadata()["id"] == name
+    told = model.predict(data=upload, model=str(bundle.path), accept="application/json")
+    assert [row["label"] for row in told["predictions"]] == labels
+    assert not copied.exists()
 
 
 def test_the_report_is_one_file(name: str, result: Result, tmp_path: Path) -> None:

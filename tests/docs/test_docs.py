@@ -56,6 +56,9 @@ def command_of(words: list[str]) -> tuple[click.Command, list[str]]:
         found = command.get_command(context, rest[0])
         assert found is not None, f"there is no command {' '.join(words)}"
         command, rest = found, rest[1:]
+    if command.name == "submit":
+        # What follows is a command of its own.
+        return command_of(["imagine", *rest])
     return command, rest
 
 

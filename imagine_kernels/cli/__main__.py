@@ -1,0 +1,5 @@
+"""``python -m imagine_kernels.cli``."""
+
+from imagine_kernels.cli import main
+
+main()

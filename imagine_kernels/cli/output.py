@@ -1,0 +1,47 @@
+"""What commands print: text for people, JSON for machines, problems on standard error."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+
+def describe_model(summary: dict[str, Any]) -> str:
+    """One line on a model: its recipe and balanced accuracy with interval on held-out objects."""
+    figure = summary["metrics"].get("balanced_accuracy")
+    if not figure:
+        return str(summary["recipe"])
+    held_out = f"{figure['value']:.3f} ({figure['low']:.3f}–{figure['high']:.3f}) on {summary['n_held_out']} held-out objects"
+    return f"{summary['recipe']}, balanced accuracy {held_out}"
+
+
+def say(value: Any, as_json: bool = True, text: str = "") -> None:
+    """Print JSON for machines or `text` for people."""
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False, default=str) if as_json else text)
+
+
+def bar(quiet: bool) -> Any:
+    """The progress bar, for ``with``; nothing where nobody looks."""
+    from imagine_kernels.progress import progress_bar
+
+    return progress_bar(quiet=quiet)
+
+
+def report_problems(problems: Any) -> None:
+    """Problems on standard error, one per line."""
+    for problem in problems:
+        click.echo(f"{problem.severity}: {problem}", err=True)
+
+
+def problem_row(problem: Any) -> dict[str, Any]:
+    """A problem for JSON."""
+    return {name: getattr(problem, name) for name in ("item", "line", "severity", "what", "remedy")}
+
+
+def workflow_of(name: str) -> Any:
+    """The use case of that name; imported here, so that help stays quick."""
+    from imagine_kernels.workflow import use_case
+
+    return use_case(name)
