@@ -174,6 +174,26 @@ def test_filters_keys_and_windows(app: IdentifyPage, pictures: Path) -> None:
     page.screenshot(path=pictures / "model.png")
 
 
+def test_groups_fold_and_unfold_by_key(app: IdentifyPage) -> None:
+    page = app.page
+    app.grid.focus()
+    app.press("Home")
+    first = app.focused()
+    heads = page.locator(".ik-group-fold")
+    expect(heads.first).to_have_attribute("aria-expanded", "true")
+    app.press("f")
+    expect(heads.first).to_have_attribute("aria-expanded", "false")
+    expect(page.locator("[data-live]")).to_have_text(re.compile(" folded$"))
+    # The focus goes on to an object that is shown.
+    expect(page.locator(".ik-vignette.ik-focused")).to_have_count(1)
+    assert app.focused() != first
+    app.press("Shift+F")
+    expect(heads.first).to_have_attribute("aria-expanded", "true")
+    expect(page.locator(".ik-group-fold[aria-expanded=false]")).to_have_count(0)
+    app.press("Home")
+    expect(page.locator(f'.ik-vignette.ik-focused[aria-label$=", {first}"]')).to_have_count(1)
+
+
 def test_roles_are_those_of_a_grid(app: IdentifyPage) -> None:
     page = app.page
     grid = page.get_by_role("grid")

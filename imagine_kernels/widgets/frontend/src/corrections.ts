@@ -50,3 +50,12 @@ export function nextRedo(rows: readonly Correction[]): Correction | null {
   }
   return null;
 }
+
+/** Whether quantities lack a correction that was made: they may come before the answer that confirms it, or long after. */
+export function behind(
+  quantities: { sequence: number } | null,
+  confirmed: readonly { sequence: number }[],
+  pending: readonly unknown[],
+): boolean {
+  return quantities === null || pending.length > 0 || quantities.sequence < (confirmed.at(-1)?.sequence ?? 0);
+}

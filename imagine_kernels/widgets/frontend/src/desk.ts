@@ -1,7 +1,7 @@
 /** The state of the identify app: what is open, what was corrected, what is shown. Parts subscribe to it. */
 
 import type { Channel } from "./channel";
-import { nextRedo, nextUndo } from "./corrections";
+import { behind, nextRedo, nextUndo } from "./corrections";
 import type { Grid } from "./grid";
 import type { Correction, Hello, ModelChoice, ModelFacts, ProblemRow, Progress, Quantities, Ready, RecentSession, Status } from "./protocol";
 import { count } from "./scales";
@@ -30,7 +30,6 @@ export class Desk {
   view: View = { side: 104, trueSize: false, pxPerMm: 40, sort: "certainty", selecting: false, tab: "vignettes", sidebar: innerWidth > 900 };
   dialog: Dialog = null;
   quantities: Quantities | null = null;
-  measuring = false;
   measureError: string | null = null;
   saving = 0;
   unsaved: string | null = null;
@@ -77,12 +76,10 @@ export class Desk {
     channel.on<Quantities>("quantities", (quantities) => {
       this.quantities = quantities;
       this.measureError = null;
-      this.measuring = quantities.sequence < (this.confirmed.at(-1)?.sequence ?? 0) || this.pending.length > 0;
       this.tell();
     });
     channel.on<string>("unmeasured", (sentence) => {
       this.measureError = sentence;
-      this.measuring = false;
       this.tell();
     });
     channel.on<Correction[]>("corrections", (rows) => this.confirm(rows));
@@ -202,7 +199,6 @@ export class Desk {
     this.order = this.table.orderByCount();
     this.filter = NO_FILTER;
     this.quantities = null;
-    this.measuring = true;
     this.progress = null;
     this.error = null;
     this.screen = "sorting";
@@ -328,9 +324,13 @@ export class Desk {
     );
   }
 
+  /** Whether the quantities are still behind the corrections. */
+  get measuring(): boolean {
+    return this.table !== null && this.measureError === null && behind(this.quantities, this.confirmed, this.pending);
+  }
+
   private takeOver(): void {
     this.table!.apply(this.corrections);
-    this.measuring = true;
     this.regroup();
   }
 

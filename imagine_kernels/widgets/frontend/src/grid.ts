@@ -116,6 +116,27 @@ export class Grid {
     this.relayout();
   }
 
+  /** Fold the group of the object in focus, and go on to the next one that is open; its name, or null where there is none. */
+  foldFocused(): string | null {
+    const { selection } = this.host;
+    const at = this.groups.findIndex((group) => selection.focus !== null && group.rows.includes(selection.focus));
+    const group = this.groups[at];
+    if (!group || this.folded.has(group.taxon)) return null;
+    this.toggleFold(group.taxon);
+    const open = [...this.groups.slice(at + 1), ...this.groups.slice(0, at).reverse()].find(
+      (each) => each.rows.length && !this.folded.has(each.taxon),
+    );
+    selection.focus = open?.rows[0] ?? selection.focus;
+    if (selection.focus !== null) this.reveal(selection.focus);
+    return group.taxon;
+  }
+
+  unfoldAll(): void {
+    this.folded.clear();
+    this.relayout();
+    if (this.host.selection.focus !== null) this.reveal(this.host.selection.focus);
+  }
+
   /** Bring the object into the window. */
   reveal(row: number): void {
     const at = this.layout.placeOf.get(row);

@@ -19,6 +19,8 @@ export const KEYS: [string[], string][] = [
   [["/"], "search and filter"],
   [["Home", "End"], "first, last"],
   [["Page ↑", "Page ↓"], "a page up, a page down"],
+  [["F"], "fold the group"],
+  [["Shift", "F"], "unfold all groups"],
   [["Esc"], "select nothing; close"],
   [["?"], "these keys"],
 ];
@@ -100,6 +102,15 @@ export function gridKey(desk: Desk, event: KeyboardEvent): boolean {
       return true;
     case "z":
       if (selection.focus !== null) desk.open({ kind: "zoom", row: selection.focus });
+      return true;
+    case "f": {
+      const taxon = grid.foldFocused();
+      if (taxon !== null) desk.announce(`${taxon} folded`);
+      return true;
+    }
+    case "F":
+      grid.unfoldAll();
+      desk.announce("All groups unfolded");
       return true;
     case "Escape":
       selection.clear();

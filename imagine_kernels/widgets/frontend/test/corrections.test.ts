@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { fold, inForce, nextRedo, nextUndo } from "../src/corrections";
+import { behind, fold, inForce, nextRedo, nextUndo } from "../src/corrections";
 import type { Correction } from "../src/protocol";
 
 function history(...steps: (Partial<Correction> | "undo" | "redo")[]): Correction[] {
@@ -73,5 +73,17 @@ describe("the history of corrections", () => {
 
   it("lists what is in force in the order in which it was made", () => {
     expect(inForce(history(a, b, "undo", a)).map((row) => row.sequence)).toEqual([1, 4]);
+  });
+});
+
+describe("quantities", () => {
+  it("are behind until they hold the last correction, whichever comes first", () => {
+    expect(behind(null, [], [])).toBe(true);
+    expect(behind({ sequence: 0 }, [], [])).toBe(false);
+    expect(behind({ sequence: 0 }, [], ["on its way"])).toBe(true);
+    // They hold it already, its confirmation is still on its way: then it comes.
+    expect(behind({ sequence: 1 }, [], ["on its way"])).toBe(true);
+    expect(behind({ sequence: 1 }, [{ sequence: 1 }], [])).toBe(false);
+    expect(behind({ sequence: 1 }, [{ sequence: 1 }, { sequence: 2 }], [])).toBe(true);
   });
 });
