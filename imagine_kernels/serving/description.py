@@ -93,7 +93,7 @@ def page(services: Sequence[Service], *, base_path: str = "", train: bool = True
         parts.append(f"<p>{' · '.join(links)}</p></section>")
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>imagine-kernels: the service</title><style>{style}{_STYLE}</style></head>
+<link rel="icon" href="data:,"><title>imagine-kernels: the service</title><style>{style}{_STYLE}</style></head>
 <body class="ik-page"><main>
 <h1>imagine-kernels</h1>
 <p>The paths of DEEPaaS v2. For programs: <a href="{escape(base_path)}/swagger.json">swagger.json</a>.</p>
@@ -103,37 +103,42 @@ def page(services: Sequence[Service], *, base_path: str = "", train: bool = True
 
 _STYLE = """
 main { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
-form { border: 1px solid var(--ik-line, #ccd6dd); border-radius: 10px; padding: 1rem 1.25rem; margin: 1rem 0; }
+form { border: 1px solid var(--ik-border, #ccd6dd); border-radius: 10px; padding: 1rem 1.25rem; margin: 1rem 0; }
 form h3 { margin: 0 0 .75rem; }
-label { display: grid; grid-template-columns: 9rem 1fr; gap: .25rem 1rem; margin: .6rem 0; align-items: baseline; }
-label small { grid-column: 2; opacity: .8; }
+.field { display: grid; grid-template-columns: 9rem 1fr; gap: .25rem 1rem; margin: .6rem 0; align-items: baseline; }
+.field small { grid-column: 2; opacity: .8; }
 input, select { font: inherit; max-width: 100%; }
 button { font: inherit; padding: .45rem 1.2rem; cursor: pointer; }
-@media (max-width: 36rem) { label { grid-template-columns: 1fr; } label small { grid-column: 1; } }
+@media (max-width: 36rem) { .field { grid-template-columns: 1fr; } .field small { grid-column: 1; } }
 """
 
 
 def _form(action: str, title: str, arguments: Sequence[Argument]) -> str:
-    fields = "".join(
-        f"<label><span>{escape(argument.name)}</span>{_input(argument)}<small>{escape(argument.help)}</small></label>"
-        for argument in arguments
-    )
+    fields = "".join(_field(argument, f"{action.strip('/').replace('/', '-')}-{argument.name}") for argument in arguments)
     return (
         f'<form method="post" action="{escape(action)}" enctype="multipart/form-data"><h3>{escape(title)}</h3>{fields}'
         f"<button>{escape(title)}</button></form>"
     )
 
 
-def _input(argument: Argument) -> str:
-    name = escape(argument.name)
+def _field(argument: Argument, name: str) -> str:
+    at = escape(name)
+    words = f'id="{at}" name="{escape(argument.name)}" aria-describedby="{at}-help"'
+    return (
+        f'<div class="field"><label for="{at}">{escape(argument.name)}</label>{_input(argument, words)}'
+        f'<small id="{at}-help">{escape(argument.help)}</small></div>'
+    )
+
+
+def _input(argument: Argument, words: str) -> str:
     if argument.is_file:
-        return f'<input type="file" name="{name}" multiple>'
+        return f'<input type="file" {words} multiple>'
     if argument.choices:
-        return f'<select name="{name}">{"".join(f"<option>{escape(choice)}</option>" for choice in argument.choices)}</select>'
+        return f"<select {words}>{''.join(f'<option>{escape(choice)}</option>' for choice in argument.choices)}</select>"
     value = "" if argument.default is None else f' value="{escape(str(argument.default))}"'
     if argument.kind in (int, float):
         bounds = "".join(
             f' {side}="{bound:g}"' for side, bound in (("min", argument.minimum), ("max", argument.maximum)) if bound is not None
         )
-        return f'<input type="number" step="{1 if argument.kind is int else "any"}" name="{name}"{value}{bounds}>'
-    return f'<input name="{name}"{value}>'
+        return f'<input type="number" step="{1 if argument.kind is int else "any"}" {words}{value}{bounds}>'
+    return f"<input {words}{value}>"

@@ -124,6 +124,7 @@ class _Rest:
         self._route("GET", "/ui", self.to_page)
         self._route("GET", "/api", self.show_page)
         self._route("GET", "/swagger.json", self.describe)
+        self.app.router.add_get("/favicon.ico", self.no_icon)
         self._route("GET", "/v2", self.version)
         self._route("GET", "/v2/debug", self.debug)
         self._route("GET", "/v2/models", self.models)
@@ -211,12 +212,16 @@ class _Rest:
         # Theirs gives the whole standard output away.
         return web.Response(status=204)
 
+    async def no_icon(self, request: web.Request) -> web.Response:
+        # Browsers ask for one beside every JSON that they show.
+        return web.Response(status=204)
+
     async def to_page(self, request: web.Request) -> web.Response:
         raise web.HTTPFound(f"{self.limits.base_path.rstrip('/')}/api")
 
     async def show_page(self, request: web.Request) -> web.Response:
         text = page(list(self.services.values()), base_path=self.limits.base_path.rstrip("/"), train=self.limits.train)
-        policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
         return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": policy})
 
     async def describe(self, request: web.Request) -> web.Response:

@@ -265,10 +265,7 @@ def _described(result: Result) -> dict[str, Any]:
         "predictions": rows,
         "measurements": {name: table.to_dict(orient="records") for name, table in measured.tables.items()},
         "notes": list(measured.notes),
-        "problems": [
-            {name: getattr(problem, name) for name in ("item", "line", "severity", "what", "remedy")}
-            for problem in result.problems
-        ],
+        "problems": [problem.to_dict() for problem in result.problems],
     }
     if len(result) == 1:
         # The interface that the platform draws by itself shows these two for a single picture.

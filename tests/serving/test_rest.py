@@ -16,7 +16,9 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from chromium import Watch
 from PIL import Image
+from playwright.sync_api import Browser, expect
 from servers import serving
 
 import imagine_kernels as ik
@@ -361,6 +363,24 @@ def test_the_page_loads_nothing_and_runs_no_script(service: httpx.Client) -> Non
     assert "http" not in page.text.replace("http-equiv", "")
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert page.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_page_identifies_in_a_browser(service: httpx.Client, browser: Browser, vignette: tuple[str, bytes]) -> None:
+    origin = str(service.base_url).rstrip("/")
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    watch = Watch(page, origin)
+    page.goto(f"{origin}/ui")
+    expect(page).to_have_url(f"{origin}/api")
+    form = page.locator("form", has=page.get_by_role("heading", name="Identify"))
+    form.get_by_label("data", exact=True).set_input_files({"name": vignette[0], "mimeType": "image/png", "buffer": vignette[1]})
+    form.get_by_role("button", name="Identify").click()
+    page.wait_for_url("**/predict/")
+    assert json.loads(page.locator("pre").inner_text())["predictions"]["n"] == 1
+    page.go_back()
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    watch.assert_clean()
+    page.close()
 
 
 def test_what_json_does_not_know_becomes_null() -> None:
