@@ -6,6 +6,7 @@ import collections
 import itertools
 import os
 import threading
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -301,8 +302,14 @@ def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
 
 
 def _session(bundle: ModelBundle, device: str, runtime: Runtime | None) -> Session:
-    if device == "cuda" or (device == "auto" and runtime is None and _gpu_is_there()):
+    if device == "cuda":
         return _torch_session(bundle)
+    if device == "auto" and runtime is None and _gpu_is_there():
+        try:
+            return _torch_session(bundle)
+        except SettingError as error:
+            # A driver without its GPU, as after "Failed to initialize NVML": the work is done all the same.
+            warnings.warn(f"{str(error).partition(':')[0]}; identifying goes on on the processor.", RuntimeWarning, stacklevel=2)
     agreement = bundle.details["precision"].get("bf16")
     fast = agreement is not None and agreement >= MIN_AGREEMENT and runtime in (None, "openvino") and has_bf16()
     return cpu_session(bundle.graph(), runtime=runtime, precision="bf16" if fast else "f32")

@@ -153,6 +153,21 @@ def test_a_model_that_wants_an_unknown_feature(bundle: ModelBundle, pictures: li
         module.prepare(given, np.arange(1), pictures[:1])
 
 
+def test_a_gpu_that_is_lost_leaves_the_work_to_the_processor(bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    from imagine_kernels.inference import classifier as module
+
+    # The device file is there, as in a container that has lost its GPU; what torch says of it is real.
+    monkeypatch.setattr(module, "_gpu_is_there", lambda: True)
+    if torch.cuda.is_available():
+        assert Classifier(bundle).session.runtime == "torch"
+        return
+    with pytest.warns(RuntimeWarning, match="no GPU that torch can use; identifying goes on on the processor"):
+        assert Classifier(bundle).session.runtime == "openvino"
+    with pytest.raises(SettingError, match="There is no GPU that torch can use: choose the device cpu"):
+        Classifier(bundle, device="cuda")
+
+
 def test_a_faster_precision_only_where_it_was_found_to_agree(bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which precision is asked for; whether the processor has bf16 is set here, the session is the real one."""
     asked: list[str] = []
