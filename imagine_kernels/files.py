@@ -31,6 +31,12 @@ def safe_name(given: str | None) -> str:
     return name if name not in ("", ".", "..") else "upload"
 
 
+def plain_name(given: str) -> str:
+    """A name of letters, digits, ``-``, ``_`` and ``.`` only, for files and folders that are named after a sample."""
+    kept = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in given).strip("-.")
+    return kept or "sample"
+
+
 class Files:
     """The files of a folder, of a zip, or a single file, by their POSIX path inside it.
 

@@ -50,6 +50,10 @@ class Problem:
     line: int | None = None
     severity: Literal["error", "warning"] = "error"
 
+    def to_dict(self) -> dict[str, Any]:
+        """The same for JSON, in the order of the columns of ``problems.csv``."""
+        return {name: getattr(self, name) for name in ("item", "line", "severity", "what", "remedy")}
+
     def __str__(self) -> str:
         where = self.item if self.line is None else f"{self.item}, line {self.line}"
         return f"{where}: {self.what}" + (f"; {self.remedy}" if self.remedy else "") + "."

@@ -286,8 +286,7 @@ def write_problems(problems: Sequence[Problem], path: Path) -> Path:
     import pandas as pd
 
     columns = ["item", "line", "severity", "what", "remedy"]
-    rows = [[problem.item, problem.line, problem.severity, problem.what, problem.remedy] for problem in problems]
-    _write_csv(pd.DataFrame(rows, columns=columns).astype({"line": "Int64"}), path)
+    _write_csv(pd.DataFrame([problem.to_dict() for problem in problems], columns=columns).astype({"line": "Int64"}), path)
     return path
 
 

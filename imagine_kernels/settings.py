@@ -21,6 +21,7 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from imagine_kernels.errors import NotEnoughSpace
@@ -49,6 +50,15 @@ def samples_folders() -> tuple[Path, ...]:
 def results_folder() -> Path:
     """Where the app keeps what was identified."""
     return home() / "results"
+
+
+def new_folder(base: Path, stem: str) -> Path:
+    """A folder in `base` that is not there yet: `stem`, the time, and a number where that is taken."""
+    first = base / f"{stem}-{datetime.now():%Y%m%d-%H%M%S}"
+    target, n = first, 2
+    while target.exists():
+        target, n = first.with_name(f"{first.name}-{n}"), n + 1
+    return target
 
 
 def notebooks_folders() -> tuple[Path, ...]:

@@ -12,7 +12,6 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -230,11 +229,7 @@ class Workflow:
             if (models / name).exists():
                 raise SettingError(f"There is a model {name} already: choose another name.")
             return models / name
-        stem = f"{self.name}-{datetime.now():%Y%m%d-%H%M%S}"
-        target, n = models / stem, 2
-        while target.exists():
-            target, n = models / f"{stem}-{n}", n + 1
-        return target
+        return settings.new_folder(models, self.name)
 
     def train_starter(self, out: Path | str, *, progress: Progress | None = None) -> ModelBundle:
         """Train the starter model: a head on frozen features, on a generated sample other than the bundled one."""

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagine_kernels.records import Problem
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -86,17 +84,6 @@ def correction_row(correction: Correction) -> dict[str, Any]:
         "label": correction.label,
         "status": correction.status,
         "undoes": correction.undoes,
-    }
-
-
-def problem_row(problem: Problem) -> dict[str, Any]:
-    """A problem as the page takes it."""
-    return {
-        "item": problem.item,
-        "line": problem.line,
-        "severity": problem.severity,
-        "what": problem.what,
-        "remedy": problem.remedy,
     }
 
 

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imagine_kernels import settings
-from imagine_kernels.apps.payload import columns, correction_row, model_facts, problem_row
+from imagine_kernels.apps.payload import columns, correction_row, model_facts
 from imagine_kernels.apps.quantities import quantities
 from imagine_kernels.errors import ImagineError
+from imagine_kernels.files import plain_name
 from imagine_kernels.records import Predictions
 from imagine_kernels.widgets.part import unexpected
 from imagine_kernels.widgets.thumbnails import Thumbnails, encode
@@ -102,7 +103,7 @@ class WorkSession:
                 "source": self.session.source,
                 "layout": self._first.sample.layout,
                 "corrections": [correction_row(row) for row in self._rows],
-                "problems": [problem_row(problem) for problem in self._first.problems],
+                "problems": [problem.to_dict() for problem in self._first.problems],
                 "model": model_facts(self._first.model, self._first.predictions.classes),
                 "seconds": None,
             },
@@ -265,7 +266,7 @@ class WorkSession:
 
     def ecotaxa(self) -> Path:
         """An EcoTaxa zip in a temporary place."""
-        with _making(f"{_safe(self.session.name)}-ecotaxa.zip") as target:
+        with _making(f"{plain_name(self.session.name)}-ecotaxa.zip") as target:
             self.result().to_ecotaxa(target)
             return target
 
@@ -273,7 +274,7 @@ class WorkSession:
         """A zip of all tables as CSV."""
         from imagine_kernels.result import write_measurements
 
-        with _making(f"{_safe(self.session.name)}-tables.zip") as target:
+        with _making(f"{plain_name(self.session.name)}-tables.zip") as target:
             result = self.result()
             with tempfile.TemporaryDirectory(prefix="imagine-tables-") as place:
                 folder = result.save(Path(place))
@@ -286,7 +287,7 @@ class WorkSession:
         from imagine_kernels.reports import make_report
 
         self._save()
-        with _making(f"{_safe(self.session.name)}-report.html") as target:
+        with _making(f"{plain_name(self.session.name)}-report.html") as target:
             make_report(self.workflow.name, self.folder, out=target, progress=progress)
             return target
 
@@ -301,11 +302,6 @@ def _making(name: str) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-
-
-def _safe(name: str) -> str:
-    kept = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name).strip("-.")
-    return kept or "sample"
 
 
 def _as_predicted(predictions: Predictions) -> Predictions:

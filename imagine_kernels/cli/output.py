@@ -35,11 +35,6 @@ def report_problems(problems: Any) -> None:
         click.echo(f"{problem.severity}: {problem}", err=True)
 
 
-def problem_row(problem: Any) -> dict[str, Any]:
-    """A problem for JSON."""
-    return {name: getattr(problem, name) for name in ("item", "line", "severity", "what", "remedy")}
-
-
 def workflow_of(name: str) -> Any:
     """The use case of that name; imported here, so that help stays quick."""
     from imagine_kernels.workflow import use_case

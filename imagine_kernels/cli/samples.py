@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from imagine_kernels.cli.options import json_option, set_option
-from imagine_kernels.cli.output import bar, describe_model, problem_row, report_problems, say, workflow_of
+from imagine_kernels.cli.output import bar, describe_model, report_problems, say, workflow_of
 
 
 @click.command("list")
@@ -57,7 +57,7 @@ def check(use_case: str, data: Path, settings: dict[str, str], as_json: bool) ->
     with bar(as_json) as progress:
         opened = workflow.check(data, progress=progress, **settings)
     if as_json:
-        say({**_describe(opened), "problems": [problem_row(problem) for problem in opened.problems]})
+        say({**_describe(opened), "problems": [problem.to_dict() for problem in opened.problems]})
         return
     noun = workflow.declaration.unit_noun
     click.echo(f"{opened.source}: {opened.layout}, {len(opened)} {noun}s")
@@ -83,7 +83,7 @@ def convert(source: Path, target: Path, to: str, use_case: str, settings: dict[s
     lost = convert_sample(opened, target, to=to)
     report_problems(opened.problems)
     text = "\n".join([*(f"lost: {problem}" for problem in lost), f"{len(opened)} objects are in {target}."])
-    say({"target": str(target), "n": len(opened), "lost": [problem_row(problem) for problem in lost]}, as_json, text)
+    say({"target": str(target), "n": len(opened), "lost": [problem.to_dict() for problem in lost]}, as_json, text)
 
 
 def _describe(opened: Any) -> dict[str, Any]:

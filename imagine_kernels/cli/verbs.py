@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from imagine_kernels.cli.options import json_option, model_option, set_option
-from imagine_kernels.cli.output import bar, describe_model, problem_row, report_problems, say, workflow_of
+from imagine_kernels.cli.output import bar, describe_model, report_problems, say, workflow_of
 
 
 @click.command()
@@ -53,7 +53,7 @@ def evaluate(use_case: str, data: Path, model: str | None, settings: dict[str, s
     with bar(as_json) as progress:
         evaluation = workflow.evaluate(opened, bundle, progress=progress)
     if as_json:
-        say({**evaluation.to_dict(), "problems": [problem_row(problem) for problem in problems]})
+        say({**evaluation.to_dict(), "problems": [problem.to_dict() for problem in problems]})
         return
     click.echo(evaluation.table().to_string(index=False, float_format=lambda value: f"{value:.3f}"))
 

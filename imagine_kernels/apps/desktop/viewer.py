@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +13,10 @@ from numpy.typing import NDArray
 from imagine_kernels.apps.desktop.display import check_desktop
 from imagine_kernels.apps.desktop.mosaic import colours_of, layers_of, mosaic
 from imagine_kernels.errors import BundleError, SettingError, UnknownName
+from imagine_kernels.files import plain_name
 from imagine_kernels.records import Progress, Sample
 from imagine_kernels.result import RESULT_FILE, Result
-from imagine_kernels.settings import results_folder
+from imagine_kernels.settings import new_folder, results_folder
 
 if TYPE_CHECKING:
     import napari
@@ -132,16 +132,7 @@ def _open(
             raise
         return Opened(sample=sample.labelled, notes=(f"These are the labels of the data, to look at only. {error}",))
     result = workflow.identify(sample, bundle, progress=progress)
-    return Opened(sample=result.sample, result=result, folder=result.save(_new_folder(sample.name)))
-
-
-def _new_folder(name: str) -> Path:
-    kept = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name).strip("-.") or "sample"
-    first = results_folder() / f"{kept}-{datetime.now():%Y%m%d-%H%M%S}"
-    target, n = first, 2
-    while target.exists():
-        target, n = first.with_name(f"{first.name}-{n}"), n + 1
-    return target
+    return Opened(sample=result.sample, result=result, folder=result.save(new_folder(results_folder(), plain_name(sample.name))))
 
 
 def _least_certain_first(opened: Opened) -> NDArray[np.int64]:
