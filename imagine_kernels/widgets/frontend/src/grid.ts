@@ -85,6 +85,7 @@ export class Grid {
           return grid.groups;
         },
         toggleFold: (taxon) => grid.toggleFold(taxon),
+        unfold: (taxon) => grid.unfold(taxon),
       },
       host,
     );
@@ -112,21 +113,24 @@ export class Grid {
   }
 
   toggleFold(taxon: string): void {
+    const before = this.layout.order;
     if (!this.folded.delete(taxon)) this.folded.add(taxon);
     this.relayout();
+    // What is not seen is not chosen: no key may change it.
+    this.host.selection.settle(before, this.layout.order);
+    this.host.changed();
+  }
+
+  unfold(taxon: string): void {
+    if (this.folded.has(taxon)) this.toggleFold(taxon);
   }
 
   /** Fold the group of the object in focus, and go on to the next one that is open; its name, or null where there is none. */
   foldFocused(): string | null {
     const { selection } = this.host;
-    const at = this.groups.findIndex((group) => selection.focus !== null && group.rows.includes(selection.focus));
-    const group = this.groups[at];
+    const group = this.groups.find((each) => selection.focus !== null && each.rows.includes(selection.focus));
     if (!group || this.folded.has(group.taxon)) return null;
     this.toggleFold(group.taxon);
-    const open = [...this.groups.slice(at + 1), ...this.groups.slice(0, at).reverse()].find(
-      (each) => each.rows.length && !this.folded.has(each.taxon),
-    );
-    selection.focus = open?.rows[0] ?? selection.focus;
     if (selection.focus !== null) this.reveal(selection.focus);
     return group.taxon;
   }

@@ -15,6 +15,7 @@ export interface Surface {
   readonly selecting: boolean;
   readonly groups: readonly Group[];
   toggleFold(taxon: string): void;
+  unfold(taxon: string): void;
 }
 
 export function followPointer(surface: Surface, host: GridHost): void {
@@ -98,7 +99,9 @@ export function followPointer(surface: Surface, host: GridHost): void {
     if (button.dataset.zoom) host.open(Number(button.dataset.zoom));
     if (button.dataset.fold !== undefined) surface.toggleFold(button.dataset.fold);
     if (button.dataset.all) {
-      selection.set([...selection.rows, ...surface.groups[Number(button.dataset.all)]!.rows]);
+      const group = surface.groups[Number(button.dataset.all)]!;
+      surface.unfold(group.taxon);
+      selection.set([...selection.rows, ...group.rows]);
       host.changed();
     }
     element.focus({ preventScroll: true });
