@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,24 @@ from chromium import Watch
 from playwright.sync_api import Browser, Page
 from voila_server import ROOT, Server
 
+import imagine_kernels as ik
+
 #: Pictures that people look at are kept here; the folder is not in the repository.
 OUTPUT = ROOT / "tests" / "output" / "identify"
 
 
 @pytest.fixture(scope="session")
-def server(imagine_home: Path, starter_model: Callable[[str], Any]) -> Iterator[Server]:
-    starter_model("zooscan")
-    running = Server(imagine_home)
+def home(tmp_path_factory: pytest.TempPathFactory, starter_model: Callable[[str], Any]) -> Path:
+    """An IMAGINE_HOME in which nobody has worked yet, with the starter model and the bundled sample."""
+    folder = tmp_path_factory.mktemp("browser-home")
+    shutil.copytree(starter_model("zooscan").path, folder / "models" / "zooscan-starter")
+    shutil.copytree(ik.use_case("zooscan").bundled_sample(), folder / "samples" / "zooscan-sample")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(home: Path) -> Iterator[Server]:
+    running = Server(home)
     yield running
     running.close()
 

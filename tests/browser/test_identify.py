@@ -179,12 +179,16 @@ def test_groups_fold_and_unfold_by_key(app: IdentifyPage) -> None:
     app.grid.focus()
     app.press("Home")
     first = app.focused()
+    app.select_next(2)
+    app.press("Home")
     heads = page.locator(".ik-group-fold")
     expect(heads.first).to_have_attribute("aria-expanded", "true")
     app.press("f")
     expect(heads.first).to_have_attribute("aria-expanded", "false")
     expect(page.locator("[data-live]")).to_have_text(re.compile(" folded$"))
-    # The focus goes on to an object that is shown.
+    # What is not seen is not chosen, and the focus goes on to an object that is shown.
+    assert app.selected() == []
+    expect(page.locator(".ik-tools")).not_to_contain_text("selected")
     expect(page.locator(".ik-vignette.ik-focused")).to_have_count(1)
     assert app.focused() != first
     app.press("Shift+F")
@@ -257,8 +261,8 @@ def test_identifying_can_be_cancelled_and_a_wrong_zip_is_refused(
     assert page.locator(".ik-error").count() == 0
 
 
-def test_a_zip_is_uploaded_and_identified(open_page: Opened, server: Server, imagine_home: Path, tmp_path: Path) -> None:
-    sample = imagine_home / "samples" / "zooscan-sample"
+def test_a_zip_is_uploaded_and_identified(open_page: Opened, server: Server, home: Path, tmp_path: Path) -> None:
+    sample = home / "samples" / "zooscan-sample"
     pictures = sorted(sample.rglob("*.png"))[:12] or sorted(sample.rglob("*.jpg"))[:12]
     path = tmp_path / "twelve.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -276,13 +280,13 @@ def test_a_zip_is_uploaded_and_identified(open_page: Opened, server: Server, ima
     expect(page.get_by_role("dialog")).to_contain_text("broken.png")
 
 
-def test_a_thousand_vignettes_scroll_smoothly(open_page: Opened, server: Server, imagine_home: Path) -> None:
+def test_a_thousand_vignettes_scroll_smoothly(open_page: Opened, server: Server, home: Path) -> None:
     import shutil
 
-    folder = imagine_home / "thousand"
+    folder = home / "thousand"
     if not folder.is_dir():
         folder.mkdir()
-        sources = sorted((imagine_home / "samples" / "zooscan-sample").rglob("*.png"))
+        sources = sorted((home / "samples" / "zooscan-sample").rglob("*.png"))
         for i in range(1000):
             source = sources[i % len(sources)]
             shutil.copyfile(source, folder / f"v{i:04}{source.suffix}")
