@@ -23,7 +23,7 @@ from imagine_kernels.errors import Cancelled, SettingError
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Where the verb was called from, named by whoever calls: terminal, job, app, service, or python where nobody said.
+#: Where the verb was called from, named by whoever calls: terminal, job, service or deepaas; python where nobody said, as in apps and notebooks.
 ORIGIN_VARIABLE = "IMAGINE_ORIGIN"
 #: Columns of `events`.
 COLUMNS = ("at", "verb", "use_case", "n", "wall_s", "cpu_s", "gpu_s", "outcome", "origin")
