@@ -107,30 +107,39 @@ class HubSettings(Built):
 
     def lines(self) -> Iterator[str]:
         text = (ROOT / "hub" / "settings.toml").read_text(encoding="utf-8")
-        for section, rows in hub_settings(text).items():
-            yield from (f"## `[{section}]`", "")
+        for section, (intro, rows) in hub_settings(text).items():
+            yield from (f"## `{section}`", "", markdown(intro), "")
+            if not rows:
+                continue
             yield from table(
                 ("key", "default", "what it is"), [(f"`{key}`", f"`{value}`", markdown(comment)) for key, value, comment in rows]
             )
 
 
-def hub_settings(text: str) -> dict[str, list[tuple[str, str, str]]]:
-    """(key, default as written, comment) by section, read from the commented TOML file."""
+def hub_settings(text: str) -> dict[str, tuple[str, list[tuple[str, str, str]]]]:
+    """By section the comment above it and (key, default as written, comment), read from the commented TOML file."""
     tomllib.loads(text)
-    found: dict[str, list[tuple[str, str, str]]] = {}
-    section, comment, fresh = "", "", True
+    found: dict[str, tuple[str, list[tuple[str, str, str]]]] = {}
+    rows: list[tuple[str, str, str]] = []
+    comment, fresh = "", True
     for line in text.splitlines():
-        if match := re.fullmatch(r"\[(\w+)\]", line.strip()):
-            section, comment = match[1], ""
-            found[section] = []
+        if match := re.fullmatch(r"\[\[?\w+\]\]?", line.strip()):
+            rows = []
+            # Of sections that are repeated the first has the comments.
+            found.setdefault(match[0], ("" if fresh else comment, rows))
+            comment, fresh = "", True
         elif line.startswith("#"):
             comment = f"{'' if fresh else comment + ' '}{line.lstrip('# ')}"
             fresh = False
         elif match := re.match(r"(\w+)\s*=\s*(.*)", line):
-            found[section].append((match[1], match[2], comment))
+            rows.append((match[1], match[2], comment))
             fresh = True
         else:
             fresh = True
+            # A section without keys of its own is described by the comment below it.
+            if found and not rows and comment and not found[last := next(reversed(found))][0]:
+                found[last] = (comment, found[last][1])
+            comment = ""
     return found
 
 

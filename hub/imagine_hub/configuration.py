@@ -8,7 +8,7 @@ from imagine_hub.login import configure_login
 from imagine_hub.network import configure_network
 from imagine_hub.pages import configure_pages
 from imagine_hub.services import configure_services
-from imagine_hub.spawner import configure_spawner
+from imagine_hub.spawners import configure_spawner
 from imagine_hub.state import configure_state
 
 if TYPE_CHECKING:

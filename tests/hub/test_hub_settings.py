@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from imagine_hub.errors import SettingsError
-from imagine_hub.settings import DEFAULT_FILE, Settings, environment_name, read_settings
+from imagine_hub.settings import DEFAULT_FILE, Profile, Settings, environment_name, read_settings
+from imagine_hub.settings.reading import sections_of_keys
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -22,12 +23,20 @@ def written(tmp_path: Path, text: str) -> Path:
 def test_the_file_shows_every_key_with_its_default() -> None:
     assert read_settings(environ={}) == Settings()
     shown = tomllib.loads(DEFAULT_FILE.read_text(encoding="utf-8"))
-    for section, section_type in typing.get_type_hints(Settings).items():
+    assert list(shown) == list(typing.get_type_hints(Settings))
+    for section, section_type in sections_of_keys().items():
         assert list(shown[section]) == [item.name for item in dataclasses.fields(section_type)]
 
 
 def test_every_key_has_a_comment() -> None:
-    lines = DEFAULT_FILE.read_text(encoding="utf-8").splitlines()
+    text = DEFAULT_FILE.read_text(encoding="utf-8")
+    # The first size has a comment at every key; the others repeat its keys.
+    first, *others = re.split(r"(?m)^\[\[profiles\]\]$", text)[1:]
+    for other in others[:-1]:
+        text = text.replace(other, "")
+    text = text.replace(others[-1].partition("\n\n")[0], "")
+    assert set(re.findall(r"(?m)^(\w+) =", first)) == {item.name for item in dataclasses.fields(Profile)}
+    lines = text.splitlines()
     bare = []
     for number, line in enumerate(lines):
         if re.match(r"[a-z_]+ = ", line):

@@ -1,13 +1,11 @@
-"""How the server of a person is started."""
+"""A server is a process on this machine: for one person, or people who trust each other."""
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +13,15 @@ from jupyterhub.spawner import SimpleLocalProcessSpawner, SpawnException
 from traitlets import Unicode
 
 from imagine_hub import notebooks
-from imagine_hub.errors import SettingsError
 from imagine_hub.processes import RUN_VARIABLE
 from imagine_hub.server.pages import TEMPLATES
+from imagine_hub.spawners.values import SERVER_CONFIG, SERVER_VARIABLE, library_folder, server_values
 from imagine_hub.state import StateFolder
 
 if TYPE_CHECKING:
     from traitlets.config import Config
 
     from imagine_hub.settings import Settings
-
-SERVER_CONFIG = Path(__file__).parent / "server" / "jupyter_server_config.py"
-# Settings of the user's server, as JSON: in a container there is no settings file to read.
-SERVER_VARIABLE = "IMAGINE_SERVER"
 
 
 class LocalSpawner(SimpleLocalProcessSpawner):  # type: ignore[misc]
@@ -84,61 +78,13 @@ class LocalSpawner(SimpleLocalProcessSpawner):  # type: ignore[misc]
                 words = "Opening it …"
 
 
-def configure_spawner(c: Config, settings: Settings) -> None:
-    """Choose and set up what starts the servers.
-
-    Raises
-    ------
-    SettingsError
-        The spawner is unknown.
-    """
-    name = settings.servers.spawner
-    if name not in SPAWNERS:
-        raise SettingsError.unknown("servers.spawner", name, SPAWNERS, "the settings")
-    c.Spawner.start_timeout = settings.servers.start_timeout_s
-    c.Spawner.http_timeout = settings.servers.start_timeout_s
-    c.Spawner.default_url = "/lab"
-    # The files of a person must not be able to change what their server is made of.
-    c.Spawner.disable_user_config = True
-    c.JupyterHub.active_server_limit = settings.servers.max_running
-    c.JupyterHub.concurrent_spawn_limit = settings.servers.max_starting
-    c.JupyterHub.allow_named_servers = False
-    SPAWNERS[name](c, settings)
-
-
-def server_values(settings: Settings) -> str:
-    """What the user's server has to know of the settings, as JSON."""
-    return json.dumps(
-        {
-            "kernel_idle_s": settings.servers.kernel_idle_minutes * 60,
-            "message_mb": settings.network.message_mb,
-            "warm_folders": warm_folders(settings),
-        },
-        sort_keys=True,
-    )
-
-
-def library_folder() -> Path | None:
-    """Where the library is installed; it is looked for and not imported."""
-    found = importlib.util.find_spec("imagine_kernels")
-    places = found.submodule_search_locations if found is not None else None
-    return Path(next(iter(places))) if places else None
-
-
-def warm_folders(settings: Settings) -> list[str]:
-    """Folders of notebooks whose apps get a kernel ahead: the first ones, as many as the settings say."""
-    if library_folder() is None:
-        return []
-    apps = sorted(path.parent.name for path in settings.servers.notebooks_path.glob("*/identify.ipynb"))
-    return apps[: settings.servers.warm_apps]
-
-
 def imagine_home(spawner: Any) -> str:
     """Where the library keeps the models, results and samples of one user."""
     return str(Path(spawner.home_dir) / "imagine")
 
 
-def _local(c: Config, settings: Settings) -> None:
+def configure_local(c: Config, settings: Settings) -> None:
+    """Set up processes, with homes in the state folder."""
     state = StateFolder(settings.state.path)
     # Braces in the path itself are no fields.
     homes = str(state.homes).replace("{", "{{").replace("}", "}}")
@@ -161,6 +107,3 @@ def _local(c: Config, settings: Settings) -> None:
         "IMAGINE_SAMPLES": str(state.samples),
     }
     c.LocalSpawner.notebooks_folder = str(settings.servers.notebooks_path)
-
-
-SPAWNERS: dict[str, Callable[[Config, Settings], None]] = {"local": _local}

@@ -1,0 +1,30 @@
+"""How the server of a person is started: one module per kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from imagine_hub.spawners.local import configure_local
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from traitlets.config import Config
+
+    from imagine_hub.settings import Settings
+
+
+def configure_spawner(c: Config, settings: Settings) -> None:
+    """Choose and set up what starts the servers."""
+    c.Spawner.start_timeout = settings.servers.start_timeout_s
+    c.Spawner.http_timeout = settings.servers.start_timeout_s
+    c.Spawner.default_url = "/lab"
+    # The files of a person must not be able to change what their server is made of.
+    c.Spawner.disable_user_config = True
+    c.JupyterHub.active_server_limit = settings.servers.max_running
+    c.JupyterHub.concurrent_spawn_limit = settings.servers.max_starting
+    c.JupyterHub.allow_named_servers = False
+    SPAWNERS[settings.servers.spawner](c, settings)
+
+
+SPAWNERS: dict[str, Callable[[Config, Settings], None]] = {"local": configure_local}
