@@ -1,7 +1,7 @@
 """What was done here: a line per verb, for the person and for whoever pays for the machine.
 
 The lines hold no names, no paths and no data: when, which verb of which use case, how many objects, how long, and how it ended. They lie in
-``IMAGINE_HOME/usage/<year>-<month>.jsonl``; ``IMAGINE_USAGE=off`` writes none.
+``IMAGINE_HOME/usage/<year>-<month>.jsonl``; ``IMAGINE_USAGE`` names another folder, and ``IMAGINE_USAGE=off`` writes none.
 """
 
 from __future__ import annotations
@@ -148,7 +148,8 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _folder() -> Path:
-    return settings.home() / "usage"
+    named = os.environ.get("IMAGINE_USAGE", "")
+    return Path(named) if named.startswith("/") else settings.home() / "usage"
 
 
 def _append(row: dict[str, Any]) -> None:
