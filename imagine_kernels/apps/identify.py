@@ -194,6 +194,9 @@ class IdentifyApp:
         values = {name: value for name, value in (given.get("settings") or {}).items() if value not in (None, "")}
         self.workflow.declaration.read_settings(values)
         model = str(given["model"]) if given.get("model") else None
+        # A name and never a folder: what an app may read is decided by its browser of files.
+        if model is not None and Path(model).name != model:
+            raise ImagineError(f"There is no model {model[:80]!r}: choose one from the list.")
         self._run(lambda: self._open(path, values, model))
 
     def reopen(self, given: Mapping[str, Any], _: Sequence[memoryview]) -> None:
