@@ -1,6 +1,7 @@
 # make run      the hub on http://127.0.0.1:8000, with all it needs          (make run PORT=8001)
 # make test     everything the tests need, then all tests
 # make lint     ruff and mypy          make docs    the documentation, warnings are errors
+# make images   images of containers for users' servers and for the hub (hub/images/build.py --help)
 # make bench    speed and accuracy against named peers, as tables in benchmarks/results
 # make lock     new exact versions in requirements.lock                      make clean   remove what was made
 
@@ -8,7 +9,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: run test test-all frontend-test lint docs bench lock install install-test clean
+.PHONY: run test test-all frontend-test lint docs images bench lock install install-test clean
 
 run: install
 	@IMAGINE_HOME="$(CURDIR)/.imagine" $(BIN)/imagine models starter
@@ -30,6 +31,9 @@ lint: install
 
 docs: install
 	@$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+images:
+	@$(PYTHON) hub/images/build.py $(IMAGES)
 
 bench: install-test
 	@$(BIN)/python -m benchmarks

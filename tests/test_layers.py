@@ -119,7 +119,8 @@ def test_every_part_has_its_rule() -> None:
 
 
 def test_the_hub_imports_nothing_of_the_library() -> None:
-    for file in sorted((ROOT / "hub").rglob("*.py")):
+    # What tries an image runs inside it.
+    for file in sorted(set((ROOT / "hub").rglob("*.py")) - {ROOT / "hub" / "images" / "check_image.py"}):
         names = [name for name, _ in imports(file.read_text(encoding="utf-8"), "hub")]
         assert not [name for name in names if name.split(".")[0] == "imagine_kernels"], file
 
