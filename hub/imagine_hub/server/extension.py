@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from jupyter_server.utils import url_path_join
 from tornado.ioloop import PeriodicCallback
+
+from imagine_hub.server.gpu import GpuWatch, NoticeHandler
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -43,6 +47,12 @@ def _load_jupyter_server_extension(app: ServerApp) -> None:
         lambda: note_busy_kernels(kernels, app.web_app.settings), EVERY_MS
     )
     app.io_loop.add_callback(watch.start)
+    gpu = GpuWatch.of(os.environ)
+    app.web_app.add_handlers(".*$", [(url_path_join(app.base_url, "imagine", "notice"), NoticeHandler, {"watch": gpu})])  # type: ignore[no-untyped-call]
+    if gpu.uuids:
+        app.web_app.settings["imagine_gpu_watch"] = looking = PeriodicCallback(gpu.check, EVERY_MS)
+        app.io_loop.add_callback(looking.start)
+        app.io_loop.add_callback(gpu.check)
     # Spare kernels are started once everything else is there.
     begin = getattr(kernels, "begin", None)
     if begin is not None:
