@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import glob
 import hashlib
 import os
 import re
@@ -21,6 +22,8 @@ STAMP = VENV / "installed"
 NEEDED_GB = 12.0
 #: Debian packages for the browser tests: what must be on the PATH, and the package that brings it.
 BROWSER = {"chromium": "chromium"}
+#: The same for the tests with containers and with a database server, which are private to them; no service is left behind.
+ENGINE = {"dockerd": "docker.io", "iptables": "iptables", "initdb": "postgresql", "debootstrap": "debootstrap"}
 #: The same for the tests of the desktop window, which runs on a display in memory; then the libraries that Qt takes from the system.
 WINDOW = {"xvfb-run": "xvfb", "xauth": "xauth"}
 LIBRARIES = {
@@ -46,7 +49,9 @@ class InstallError(Exception):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--browser", action="store_true", help="also install what the tests of browser and desktop need")
+    parser.add_argument(
+        "--browser", action="store_true", help="also install what the tests of browser, containers and desktop need"
+    )
     options = parser.parse_args()
     try:
         check_python()
@@ -54,8 +59,14 @@ def main() -> int:
             check_space()
             make_environment()
         if options.browser:
-            programs = {name: package for name, package in {**BROWSER, **WINDOW}.items() if not shutil.which(name)}
-            debian_packages({**programs, **missing_libraries()}, "for the tests of browser and desktop")
+            # Debian keeps some programs where only root looks, and those of PostgreSQL where nobody does.
+            places = os.pathsep.join(
+                [os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", *glob.glob("/usr/lib/postgresql/*/bin")]
+            )
+            programs = {
+                name: package for name, package in {**BROWSER, **ENGINE, **WINDOW}.items() if not shutil.which(name, path=places)
+            }
+            debian_packages({**programs, **missing_libraries()}, "for the tests of browser, containers and desktop")
     except InstallError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

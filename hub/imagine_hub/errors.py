@@ -58,6 +58,48 @@ class StateError(HubError):
         return cls(f"The state folder {folder} cannot be written ({reason}): free it, or name another one with --state.")
 
 
+class EngineError(HubError):
+    """The container engine cannot do what is asked."""
+
+    @classmethod
+    def silent(cls, address: str, reason: str) -> EngineError:
+        """It does not answer."""
+        return cls(
+            f"The container engine at {address} does not answer ({reason}): start it (systemctl start docker), let the hub's "
+            "account use it, or name another address in containers.engine."
+        )
+
+    @classmethod
+    def no_network(cls, name: str, subnet: str, reason: str) -> EngineError:
+        """The network cannot be made."""
+        return cls(
+            f"The network {name!r} with the addresses {subnet} cannot be made ({reason}): name free addresses in "
+            "containers.subnet, or make it by hand and name it in containers.network."
+        )
+
+    @classmethod
+    def no_gateway(cls, name: str) -> EngineError:
+        """The network has no address for the hub."""
+        return cls(
+            f"The network {name!r} has no gateway, so servers could not reach the hub: give the hub's address in it as "
+            "network.hub_address, or let the hub make the network."
+        )
+
+
+class ProviderError(HubError):
+    """The provider of the institution cannot be used."""
+
+    @classmethod
+    def silent(cls, address: str, reason: str) -> ProviderError:
+        """It does not answer."""
+        return cls(f"The provider does not answer at {address} ({reason}): check oidc.issuer and the network, and start again.")
+
+    @classmethod
+    def unfit(cls, address: str, what: str) -> ProviderError:
+        """It answers something that cannot be used."""
+        return cls(f"The provider at {address} cannot be used: {what}; ask those who run it, or check oidc.issuer.")
+
+
 class StartError(HubError):
     """The hub did not come up."""
 

@@ -12,6 +12,8 @@ import http.client
 import os
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -20,15 +22,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO
+from urllib.parse import urlsplit
 
 from imagine_hub import listing, processes
+from imagine_hub.announcement import CODE_VARIABLE, check_login, code_of_administrators, words
 from imagine_hub.errors import AlreadyRunning, HubError, StartError
-from imagine_hub.network import check_port, public_address, with_free_ports
+from imagine_hub.network import (
+    EVERYWHERE,
+    check_port,
+    proxy_addresses,
+    proxy_command,
+    public_address,
+    with_free_ports,
+)
 from imagine_hub.settings import (
     DEFAULT_FILE,
     PASSWORD_VARIABLE,
     REPOSITORY,
     SETTINGS_VARIABLE,
+    Network,
     Settings,
     environment_name,
     read_settings,
@@ -37,6 +49,8 @@ from imagine_hub.state import StateFolder, one_time_password
 
 START_PATIENCE_S = 90.0
 STOP_PATIENCE_S = 12.0
+PROXY_TOKEN_VARIABLE = "CONFIGPROXY_AUTH_TOKEN"  # noqa: S105
+STOPS_EVERYTHING = "Ctrl-C stops everything; files and corrections stay."
 LOG_KEEP_BYTES = 5 * 1024 * 1024
 
 
@@ -87,15 +101,25 @@ def run(settings: Settings, settings_file: Path, environ: Mapping[str, str]) -> 
         if left:
             _say(f"Ended {left} process(es) that an earlier hub had left behind.")
         state.proxy_pid.unlink(missing_ok=True)
-        check_port(settings.network.address, settings.network.port)
-        settings = with_free_ports(settings)
-        password = one_time_password()
+        if not settings.network.proxy_api:
+            check_port(settings.network.address, settings.network.port)
+        settings = with_free_ports(in_the_network_of_containers(settings))
+        check_login(settings)
+        password, code = one_time_password(), code_of_administrators(settings, state)
         environ = _environment(settings, settings_file, environ, state)
         log = last.enter_context(_open_log(state.log))
         last.callback(_without_interruption, processes.end_all, state.path)
         _say("Starting the hub …")
-        hub = _start_hub({**environ, PASSWORD_VARIABLE: password}, log)
-        last.callback(_without_interruption, _end_hub, hub)
+        secrets = {PASSWORD_VARIABLE: password, **({CODE_VARIABLE: code} if code else {}), **_proxy_token(settings, state)}
+        spared: set[int] = set()
+        if settings.servers.in_containers and not settings.network.proxy_api:
+            # Its own process, so that people work on while the hub is down.
+            command = [*proxy_command(settings), *proxy_addresses(settings)]
+            proxy = _start(command, {**environ, **_proxy_token(settings, state)}, log)
+            spared.add(proxy.pid)
+            last.callback(_without_interruption, _end, proxy)
+        hub = _start_hub({**environ, **secrets}, log)
+        last.callback(_without_interruption, lambda: _end_hub(hub))
         # The first time the list is made while the hub comes up; later the old one serves until everything is up.
         first = None if state.listing.exists() else _in_background(_refresh, settings, state, environ)
         _wait_until_up(hub, settings, state.log)
@@ -103,8 +127,20 @@ def run(settings: Settings, settings_file: Path, environ: Mapping[str, str]) -> 
             _in_background(_refresh, settings, state, environ)
         else:
             first.join(timeout=60)
-        _announce(settings, password, time.monotonic() - started, state)
-        _watch(hub, settings, state, environ)
+        _announce(settings, words(settings, password, code), time.monotonic() - started, state)
+        while True:
+            try:
+                _watch(hub, settings, state, environ)
+            except StartError as error:
+                if not settings.servers.in_containers:
+                    raise
+                # Servers and proxy go on; a hub that cannot come up again ends everything with its reason.
+                _say(f"{error} The servers go on; starting the hub again …")
+                # Its services have lost it, and would be there twice.
+                processes.end_all(state.path, spare=spared)
+                hub = _start_hub({**environ, **secrets}, log)
+                _wait_until_up(hub, settings, state.log)
+                _say("The hub is up again.")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -146,6 +182,7 @@ def _environment(settings: Settings, settings_file: Path, environ: Mapping[str, 
     return {
         **environ,
         SETTINGS_VARIABLE: str(settings_file),
+        environment_name("network", "hub_address"): settings.network.hub_address,
         environment_name("network", "hub_port"): str(settings.network.hub_port),
         environment_name("network", "proxy_port"): str(settings.network.proxy_port),
         environment_name("state", "folder"): str(state.path),
@@ -158,6 +195,13 @@ def _environment(settings: Settings, settings_file: Path, environ: Mapping[str, 
     }
 
 
+def _proxy_token(settings: Settings, state: StateFolder) -> dict[str, str]:
+    """The secret between hub and proxy where the proxy outlives the hub; otherwise the hub makes one for each start."""
+    if not settings.servers.in_containers or PROXY_TOKEN_VARIABLE in os.environ:
+        return {}
+    return {PROXY_TOKEN_VARIABLE: state.proxy_token.read_text(encoding="ascii").strip()}
+
+
 def _open_log(path: Path) -> IO[bytes]:
     if path.stat().st_size > LOG_KEEP_BYTES:
         shutil.move(path, path.with_suffix(".log.1"))
@@ -166,9 +210,13 @@ def _open_log(path: Path) -> IO[bytes]:
 
 def _start_hub(environ: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "jupyterhub", "-f", str(REPOSITORY / "hub" / "jupyterhub_config.py"), "--upgrade-db"]
+    # The database of an earlier release is brought up to date; JupyterHub keeps a copy beside it.
+    return _start(command, environ, log)
+
+
+def _start(command: Sequence[str], environ: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
-        # The database of an earlier release is brought up to date; JupyterHub keeps a copy beside it.
         env=dict(environ),
         cwd=environ[environment_name("state", "folder")],
         stdin=subprocess.DEVNULL,
@@ -183,14 +231,18 @@ def _start_hub(environ: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[b
 
 def _end_hub(hub: subprocess.Popen[bytes]) -> None:
     if hub.poll() is None:
-        _say("Stopping the hub and every server …")
-        # The hub ends its servers and its proxy first; what does not end in time is ended after it.
-        hub.terminate()
-        try:
-            hub.wait(timeout=STOP_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            hub.kill()
-            hub.wait()
+        _say("Stopping the hub …")
+        # A hub with processes ends its servers and its proxy first; what does not end in time is ended after it.
+        _end(hub)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=STOP_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _in_background(action: Callable[..., object], *arguments: object) -> threading.Thread:
@@ -206,11 +258,13 @@ def _refresh(settings: Settings, state: StateFolder, environ: Mapping[str, str])
 def _wait_until_up(hub: subprocess.Popen[bytes], settings: Settings, log: Path) -> None:
     """Ask for the login page until it comes."""
     deadline = time.monotonic() + START_PATIENCE_S
-    host, _, port = public_address(settings).removeprefix("http://").partition(":")
     while time.monotonic() < deadline:
         if hub.poll() is not None:
             raise StartError.ended(hub.returncode, log)
-        connection = http.client.HTTPConnection(host, int(port), timeout=5)
+        if not _listens(settings.network.hub_address, settings.network.hub_port):
+            time.sleep(0.1)
+            continue
+        connection = _connection(settings)
         try:
             connection.request("GET", "/hub/login")
             if connection.getresponse().status == http.client.OK:
@@ -219,20 +273,59 @@ def _wait_until_up(hub: subprocess.Popen[bytes], settings: Settings, log: Path) 
             pass
         finally:
             connection.close()
-        time.sleep(0.1)
+        # A proxy that was there before the hub complains of every try.
+        time.sleep(0.5 if settings.servers.in_containers else 0.1)
     raise StartError.too_slow(START_PATIENCE_S, log)
 
 
-def _announce(settings: Settings, password: str, seconds: float, state: StateFolder) -> None:
-    users = ", ".join(settings.login.users)
+def _listens(address: str, port: int) -> bool:
+    """Whether the hub does; asked first, so that a proxy that is there already does not complain of each try."""
+    try:
+        socket.create_connection(("127.0.0.1" if address in EVERYWHERE else address, port), timeout=5).close()
+    except OSError:
+        return False
+    return True
+
+
+def _connection(settings: Settings) -> http.client.HTTPConnection:
+    network = settings.network
+    host = "127.0.0.1" if network.address in EVERYWHERE else network.address
+    if network.proxy_api:
+        # The proxy is elsewhere, perhaps in a container of its own.
+        host = urlsplit(network.proxy_api).hostname or host
+    if network.tls_certificate:
+        # The certificate is for the name that people type, and this asks at the number.
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return http.client.HTTPSConnection(host, network.port, timeout=5, context=context)
+    return http.client.HTTPConnection(host, network.port, timeout=5)
+
+
+def in_the_network_of_containers(settings: Settings) -> Settings:
+    """The settings with the hub's address in the network of the servers, which is made where it is missing.
+
+    Raises
+    ------
+    EngineError
+        There is no engine, or the network cannot be made.
+    """
+    here = settings.network.hub_address == Network().hub_address
+    if settings.servers.spawner not in ("docker", "swarm") or not here:
+        return settings
+    from imagine_hub.spawners.engine import ensure_network
+
+    return settings.replace("network", hub_address=ensure_network(settings))
+
+
+def _announce(settings: Settings, login: Sequence[tuple[str, str]], seconds: float, state: StateFolder) -> None:
     lines = [
         f"{settings.site.title} is ready after {seconds:.0f} s. Open this address in your browser:",
         "",
         f"    address    {public_address(settings)}",
-        f"    user name  {users}",
-        f"    password   {password}   (new at every start)",
+        *(f"    {name:<9}  {value}" for name, value in login),
         "",
-        "Ctrl-C stops everything; files and corrections stay.",
+        "Ctrl-C stops the hub; servers go on." if settings.servers.in_containers else STOPS_EVERYTHING,
         f"Log: {state.log}",
     ]
     width = max(map(len, lines))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 from typing import TYPE_CHECKING
 
 from imagine_hub.errors import PortInUse
+from imagine_hub.state import StateFolder, write_private
 
 if TYPE_CHECKING:
     from traitlets.config import Config
@@ -40,29 +42,56 @@ HEADERS = {
 
 
 def configure_network(c: Config, settings: Settings) -> None:
-    """Listen where the settings say; everything else talks on 127.0.0.1 only."""
+    """Listen where the settings say; everything else talks on 127.0.0.1 only, or in the network of the containers."""
     network = settings.network
-    c.JupyterHub.bind_url = f"http://{network.address}:{network.port}/"
-    c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{network.hub_port}/"
-    c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{network.proxy_port}"
-    # The proxy's token is left to the hub, which makes a random one for each start.
-    c.ConfigurableHTTPProxy.command = [
+    c.JupyterHub.bind_url = f"{'https' if network.tls_certificate else 'http'}://{network.address}:{network.port}/"
+    c.JupyterHub.public_url = f"{(network.public_url or network.subdomain_host).rstrip('/')}/".removeprefix("/")
+    c.JupyterHub.subdomain_host = network.subdomain_host
+    c.JupyterHub.hub_bind_url = f"http://{network.hub_address}:{network.hub_port}/"
+    c.JupyterHub.hub_connect_url = f"http://{network.hub_name or network.hub_address}:{network.hub_port}"
+    c.ConfigurableHTTPProxy.api_url = network.proxy_api or f"http://127.0.0.1:{network.proxy_port}"
+    # A process ends with the hub, so its proxy does; a container goes on, and so does the proxy that the launcher has started.
+    # Its token is a random one for each start of the hub, or the one that the launcher passes in the environment.
+    c.ConfigurableHTTPProxy.should_start = not settings.servers.in_containers and not network.proxy_api
+    c.ConfigurableHTTPProxy.command = proxy_command(settings)
+    c.ConfigurableHTTPProxy.log_level = "warn"
+    c.JupyterHub.cleanup_proxy = c.JupyterHub.cleanup_servers = not settings.servers.in_containers
+    secure = {"secure": True} if network.encrypted else {}
+    c.JupyterHub.tornado_settings = {
+        "headers": {**HEADERS, **({"Strict-Transport-Security": "max-age=31536000"} if network.encrypted else {})},
+        "cookie_options": {"samesite": "Lax", **secure},
+        # Pages carry the token in themselves, so no script has to read the cookie.
+        "xsrf_cookie_kwargs": {"httponly": True, "samesite": "Lax", **secure},
+    }
+
+
+def proxy_command(settings: Settings) -> list[str]:
+    """The command of the proxy, without its addresses: the hub adds them, or the launcher (`proxy_addresses`)."""
+    network = settings.network
+    tls = [f"--ssl-cert={network.tls_certificate}", f"--ssl-key={network.tls_key}"] if network.tls_certificate else []
+    return [
         sys.executable,
         "-m",
         "imagine_hub.proxy",
         f"--message-mb={network.message_mb}",
         f"--upload-mb={network.upload_mb}",
+        *([f"--redirect-port={network.redirect_port}"] if network.redirect_port else []),
+        *(["--behind-tls"] if network.public_url.startswith("https://") and not tls else []),
+        *tls,
     ]
-    c.ConfigurableHTTPProxy.log_level = "warn"
-    # The launcher ends the proxy and the servers with the hub: nothing goes on unseen.
-    c.JupyterHub.cleanup_proxy = True
-    c.JupyterHub.cleanup_servers = True
-    c.JupyterHub.tornado_settings = {
-        "headers": dict(HEADERS),
-        "cookie_options": {"samesite": "Lax"},
-        # Pages carry the token in themselves, so no script has to read the cookie.
-        "xsrf_cookie_kwargs": {"httponly": True, "samesite": "Lax"},
-    }
+
+
+def proxy_addresses(settings: Settings) -> list[str]:
+    """Where the proxy listens, and where it finds the hub's page for an error, when the hub does not start it."""
+    network = settings.network
+    return [
+        f"--ip={network.address}",
+        f"--port={network.port}",
+        "--api-ip=127.0.0.1",
+        f"--api-port={network.proxy_port}",
+        f"--error-target=http://{network.hub_name or network.hub_address}:{network.hub_port}/hub/error",
+        *(["--host-routing"] if network.subdomain_host else []),
+    ]
 
 
 def free_port() -> int:
@@ -91,12 +120,34 @@ def check_port(address: str, port: int) -> None:
 
 
 def with_free_ports(settings: Settings) -> Settings:
-    """The settings with the ports between the parts chosen where they say 0."""
-    chosen = {name: free_port() for name in ("hub_port", "proxy_port") if getattr(settings.network, name) == 0}
-    return settings.replace("network", **chosen) if chosen else settings
+    """The settings with the ports between the parts chosen where they say 0.
+
+    Servers that outlive the hub know its port: for them the ports that were chosen once are kept in the state folder.
+    """
+    if settings.apps.enabled and settings.apps.port == 0:
+        settings = settings.replace("apps", port=free_port())
+    if settings.usage.enabled and settings.usage.port == 0:
+        settings = settings.replace("usage", port=free_port())
+    wanted = [name for name in ("hub_port", "proxy_port") if getattr(settings.network, name) == 0]
+    if not wanted:
+        return settings
+    if not settings.servers.in_containers:
+        return settings.replace("network", **{name: free_port() for name in wanted})
+    file = StateFolder(settings.state.path).ports
+    try:
+        kept = {name: int(port) for name, port in json.loads(file.read_text(encoding="utf-8")).items()}
+    except (OSError, ValueError, AttributeError):
+        kept = {}
+    chosen = {name: kept.get(name) or free_port() for name in wanted}
+    if not chosen.items() <= kept.items():
+        write_private(file, json.dumps({**kept, **chosen}))
+    return settings.replace("network", **chosen)
 
 
 def public_address(settings: Settings) -> str:
     """The address that people open."""
-    host = "127.0.0.1" if settings.network.address in EVERYWHERE else settings.network.address
-    return f"http://{host}:{settings.network.port}"
+    network = settings.network
+    if network.public_url or network.subdomain_host:
+        return (network.public_url or network.subdomain_host).rstrip("/")
+    host = "127.0.0.1" if network.address in EVERYWHERE else network.address
+    return f"{'https' if network.tls_certificate else 'http'}://{host}:{network.port}"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from jupyterhub.handlers import BaseHandler
 from tornado import web
 
+from imagine_hub.gpus.desk import gives_gpus
+from imagine_hub.gpus.pages import GpuStatusNow, gpu_handlers
 from imagine_hub.listing import Listing, ListingFile
 from imagine_hub.state import StateFolder
 
@@ -88,11 +90,15 @@ def configure_pages(c: Config, settings: Settings) -> None:
     c.JupyterHub.template_vars = {
         "site_title": settings.site.title,
         "docs_url": settings.site.docs_url,
+        "own_password": settings.login.authenticator == "native",
         "listing": ListingNow(listing),
+        "gives_gpus": gives_gpus(settings),
+        "gpu_status": GpuStatusNow(settings),
     }
     # Files of the pages themselves; as a service they would be another process, and the login page could not have them.
     c.JupyterHub.extra_handlers = [
         (r"/imagine/style\.css", StyleHandler, {"listing": listing}),
         (r"/imagine/picture/([a-z][a-z0-9_]*)", PictureHandler, {"listing": listing}),
         (r"/imagine/static/(.*)", OwnFileHandler, {"path": str(STATIC)}),
+        *gpu_handlers(settings),
     ]

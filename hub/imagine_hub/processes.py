@@ -6,7 +6,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import psutil
@@ -16,9 +16,9 @@ import psutil
 RUN_VARIABLE = "IMAGINE_RUN"
 
 
-def marked(state: Path) -> list[psutil.Process]:
-    """The processes of the hub with this state folder, without this one and those that it runs in."""
-    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+def marked(state: Path, *, spare: Collection[int] = ()) -> list[psutil.Process]:
+    """The processes of the hub with this state folder, without this one, those that it runs in, and those to be spared."""
+    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents()), *spare}
     found = []
     for process in psutil.process_iter():
         if process.pid in spared:
@@ -32,7 +32,7 @@ def marked(state: Path) -> list[psutil.Process]:
     return found
 
 
-def end_all(state: Path, *, patience_s: float = 3.0) -> int:
+def end_all(state: Path, *, patience_s: float = 3.0, spare: Collection[int] = ()) -> int:
     """End what is left of the hub with this state folder.
 
     Parameters
@@ -41,13 +41,15 @@ def end_all(state: Path, *, patience_s: float = 3.0) -> int:
         Its state folder.
     patience_s : float
         Seconds between asking and forcing.
+    spare : collection of int
+        Numbers of processes that go on.
 
     Returns
     -------
     int
         How many processes were there.
     """
-    first = marked(state)
+    first = marked(state, spare=spare)
     left = first
     for action in ("terminate", "kill"):
         for process in left:
@@ -57,7 +59,7 @@ def end_all(state: Path, *, patience_s: float = 3.0) -> int:
                 continue
         psutil.wait_procs(left, timeout=patience_s)
         # Asked again rather than remembered: one that is ending may have started another.
-        left = marked(state)
+        left = marked(state, spare=spare)
         if not left:
             break
     return len(first)

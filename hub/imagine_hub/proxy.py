@@ -12,7 +12,10 @@ import argparse
 import asyncio
 import logging
 import os
+import re
+import ssl
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,11 +26,14 @@ from configurable_http_proxy.handlers import APIHandler, ProxyHandler
 from tornado.httpclient import HTTPRequest
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPHeaders
+from tornado.ioloop import PeriodicCallback
 from tornado.iostream import StreamClosedError
-from tornado.web import Application, HTTPError
+from tornado.web import Application, HTTPError, RequestHandler
 from tornado.websocket import WebSocketClosedError, websocket_connect
 
 MEGABYTE = 1024 * 1024
+LOOK_AGAIN_MS = 30_000
+HOST_NAME = re.compile(r"[A-Za-z0-9.-]{1,253}|\[[0-9a-f:.]+\]")
 
 # Between two machines only, never passed on (RFC 9110, section 7.6.1).
 HOP_BY_HOP = frozenset(
@@ -52,10 +58,14 @@ class StreamingHandler(ProxyHandler):  # type: ignore[misc]
             if name.lower() not in HOP_BY_HOP:
                 headers.add(name, value)
         host = self.request.headers.get("Host", "")
-        for name, value in (("For", self.request.remote_ip), ("Proto", self.request.protocol), ("Port", str(_port(host)))):
-            before = self.request.headers.get(f"X-Forwarded-{name}")
-            headers[f"X-Forwarded-{name}"] = f"{before},{value}" if before else value
-        headers["X-Forwarded-Host"] = self.request.headers.get("X-Forwarded-Host") or host
+        scheme = self.request.protocol
+        own = {"For": self.request.remote_ip, "Proto": scheme, "Port": str(_port(host, scheme)), "Host": host}
+        for name, value in own.items():
+            # Only a server in front of this one may speak for others; a browser could claim to be anybody.
+            said = self.request.headers.get(f"X-Forwarded-{name}") if self.settings["behind_tls"] else None
+            headers[f"X-Forwarded-{name}"] = said or value
+        if "X-Real-Ip" in headers and not self.settings["behind_tls"]:
+            del headers["X-Real-Ip"]
         return headers
 
     async def call_proxy(self, path: str | None = None) -> None:
@@ -227,14 +237,61 @@ class _Sessions:
             await self._session.close()
 
 
-def _port(host: str) -> int:
+def _port(host: str, scheme: str) -> int:
+    usual = 443 if scheme == "https" else 80
     try:
-        return urlsplit(f"//{host}").port or 80
+        return urlsplit(f"//{host}").port or usual
     except ValueError:
-        return 80
+        return usual
 
 
-def make_proxy(options: dict[str, Any], *, message_mb: int) -> PythonProxy:
+class RedirectHandler(RequestHandler):
+    """Sends http:// on to https://."""
+
+    def initialize(self, port: int) -> None:
+        """Take the port of the encrypted address."""
+        self.port = port
+
+    def prepare(self) -> None:
+        """Whatever was asked for, at the same host; a name that is none is not repeated."""
+        host = self.request.host_name
+        if not HOST_NAME.fullmatch(host):
+            raise HTTPError(400, "This is no host name.")
+        port = "" if self.port == 443 else f":{self.port}"
+        self.redirect(f"https://{host}{port}{self.request.uri}", status=308)
+
+
+class Certificate:
+    """The certificate and its key, read again when their files change, so that a renewal needs no restart."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        self.certificate, self.key = certificate, key
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._seen = self._times()
+        self.context.load_cert_chain(certificate, key)
+
+    def _times(self) -> tuple[int, int]:
+        return self.certificate.stat().st_mtime_ns, self.key.stat().st_mtime_ns
+
+    def look_again(self) -> None:
+        """Take up new files; half-written ones are left for the next time."""
+        try:
+            now = self._times()
+            if now == self._seen:
+                return
+            # Tried on the side first: a context keeps half of what failed.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key)
+            self.context.load_cert_chain(self.certificate, self.key)
+            self._seen = now
+            logging.getLogger("proxy").warning("The certificate %s was renewed", self.certificate)
+        except (OSError, ssl.SSLError) as error:
+            logging.getLogger("proxy").error(
+                "The certificate %s cannot be read (%s): the old one is used", self.certificate, error
+            )
+
+
+def make_proxy(options: dict[str, Any], *, message_mb: int, behind_tls: bool = False) -> PythonProxy:
     """The proxy with its two applications: ``proxy_app`` for browsers, ``api_app`` for the hub."""
     proxy = PythonProxy(options)
     limit = message_mb * MEGABYTE
@@ -242,6 +299,7 @@ def make_proxy(options: dict[str, Any], *, message_mb: int) -> PythonProxy:
         [(r"/(.*)", StreamingHandler, {"proxy": proxy})],
         websocket_max_message_size=limit,
         sessions=_Sessions(),
+        behind_tls=behind_tls,
         # The servers behind write their own log.
         log_function=lambda handler: None,
     )
@@ -260,20 +318,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--log-level", default="info")
     parser.add_argument("--message-mb", type=int, default=256)
     parser.add_argument("--upload-mb", type=int, default=1024)
+    parser.add_argument("--ssl-cert", type=Path)
+    parser.add_argument("--ssl-key", type=Path)
+    parser.add_argument("--redirect-port", type=int, default=0)
+    parser.add_argument("--behind-tls", action="store_true")
+    parser.add_argument("--host-routing", action="store_true")
     given = parser.parse_args(arguments)
     token = os.environ.get("CONFIGPROXY_AUTH_TOKEN")
     if not token:
         parser.error("CONFIGPROXY_AUTH_TOKEN is not set: without it anybody on this machine could change the routes.")
     logging.basicConfig(level=given.log_level.upper(), format="%(asctime)s proxy %(levelname)s %(message)s")
-    options = {"log": logging.getLogger("proxy"), "auth_token": token}
+    options = {"log": logging.getLogger("proxy"), "auth_token": token, "host_routing": given.host_routing}
+    certificate = Certificate(given.ssl_cert, given.ssl_key) if given.ssl_cert else None
     if given.error_target:
         # Without the second the package would look for its own error pages, and refuse both.
         options |= {"error_target": given.error_target, "error_path": None}
 
     async def serve() -> None:
-        proxy = make_proxy(options, message_mb=given.message_mb)
+        proxy = make_proxy(options, message_mb=given.message_mb, behind_tls=given.behind_tls)
         upload = given.upload_mb * MEGABYTE
-        HTTPServer(proxy.proxy_app, max_buffer_size=upload, max_body_size=upload).listen(given.port, given.ip)
+        context = certificate.context if certificate else None
+        front = HTTPServer(proxy.proxy_app, max_buffer_size=upload, max_body_size=upload, ssl_options=context)
+        front.listen(given.port, given.ip)
+        if certificate:
+            PeriodicCallback(certificate.look_again, LOOK_AGAIN_MS).start()
+            if given.redirect_port:
+                Application([(r".*", RedirectHandler, {"port": given.port})]).listen(given.redirect_port, given.ip)
         HTTPServer(proxy.api_app).listen(given.api_port, given.api_ip)
         await asyncio.Event().wait()
 

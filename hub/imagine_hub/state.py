@@ -31,6 +31,11 @@ class StateFolder:
         return self.path / "jupyterhub.sqlite"
 
     @property
+    def gpus(self) -> Path:
+        """SQLite database of who has which GPU."""
+        return self.path / "gpus.sqlite"
+
+    @property
     def cookie_secret(self) -> Path:
         """Secret that signs the cookies, kept so that a restart logs nobody out."""
         return self.path / "cookie_secret"
@@ -70,6 +75,26 @@ class StateFolder:
         """Bundled samples, shared by all users."""
         return self.path / "samples"
 
+    @property
+    def usage(self) -> Path:
+        """One folder per user, with the lines that the library writes in a container; a process writes them in its home."""
+        return self.path / "usage"
+
+    @property
+    def ports(self) -> Path:
+        """Ports between the parts, kept where servers outlive the hub."""
+        return self.path / "ports.json"
+
+    @property
+    def proxy_token(self) -> Path:
+        """Secret between hub and proxy, kept where the proxy outlives the hub."""
+        return self.path / "proxy_token"
+
+    @property
+    def crypt_key(self) -> Path:
+        """Key that encrypts what a provider says of people."""
+        return self.path / "crypt_key"
+
     def prepare(self) -> None:
         """Make the folder and its secret, readable by the owner only.
 
@@ -79,14 +104,13 @@ class StateFolder:
             The folder cannot be made or written.
         """
         try:
-            for folder in (self.path, self.homes, self.models, self.samples):
+            for folder in (self.path, self.homes, self.models, self.samples, self.usage):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.chmod(0o700)
             self.homes.chmod(0o700)
-            if not self.cookie_secret.exists():
-                write_private(self.cookie_secret, secrets.token_hex(32) + "\n")
-            self.cookie_secret.chmod(0o600)
-            for file in (self.database, self.log):
+            for secret in (self.cookie_secret, self.proxy_token):
+                kept_secret(secret)
+            for file in (self.database, self.gpus, self.log):
                 if not file.exists():
                     write_private(file, "")
                 file.chmod(0o600)
@@ -104,6 +128,14 @@ def write_private(path: Path, text: str) -> None:
     part.replace(path)
 
 
+def kept_secret(path: Path) -> str:
+    """The secret in a file that only its owner can read; made when it is first needed."""
+    if not path.exists():
+        write_private(path, secrets.token_hex(32) + "\n")
+    path.chmod(0o600)
+    return path.read_text(encoding="utf-8").strip()
+
+
 def one_time_password() -> str:
     """A password of three groups of five characters, about 74 bits."""
     return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(3))
@@ -112,7 +144,7 @@ def one_time_password() -> str:
 def configure_state(c: Config, settings: Settings) -> None:
     """Database, cookie secret and pid file in the state folder."""
     state = StateFolder(settings.state.path)
-    c.JupyterHub.db_url = f"sqlite:///{state.database}"
+    c.JupyterHub.db_url = settings.state.database or f"sqlite:///{state.database}"
     c.JupyterHub.cookie_secret_file = str(state.cookie_secret)
     c.ConfigurableHTTPProxy.pid_file = str(state.proxy_pid)
     c.JupyterHub.log_level = settings.log.level

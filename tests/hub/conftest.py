@@ -4,6 +4,8 @@
 fixture      scope    what it is
 ===========  =======  =====================================================================================
 hub          session  a real hub, started by the launcher, with notebooks of three cells and two users
+engine       session  a private container engine with an image of this machine's own files
+containers   session  a real hub whose servers are containers of that engine
 page         test     a page that fails the test on any foreign or failed request and on unknown console errors
 logged_in    test     the same page after a login as ``scientist``
 client       test     an HTTP client that follows no redirects by itself
@@ -12,8 +14,12 @@ client       test     an HTTP client that follows no redirects by itself
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
+import container_hub
+import engine as engines
 import httpx
 import hub_running as running
 import pytest
@@ -29,6 +35,25 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory, site: dict[str, str]) -> Iterator[running.Hub]:
     with running.start(tmp_path_factory.mktemp("hub") / "state", settings=site) as hub:
+        yield hub
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return container_hub.gpu_programs(tmp_path_factory.mktemp("programs"))
+
+
+@pytest.fixture(scope="session")
+def engine(programs: Path) -> Iterator[engines.Engine]:
+    with engines.running(programs=programs) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def containers(engine: engines.Engine, programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[running.Hub]:
+    folder = tmp_path_factory.mktemp("containers")
+    settings = {**container_hub.settings_of(engine, folder), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    with running.start(folder / "state", settings=settings, file=folder / "settings.toml") as hub:
         yield hub
 
 

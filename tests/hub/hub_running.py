@@ -108,7 +108,7 @@ class Hub:
             assert self.process.stdout is not None
             for line in self.process.stdout:
                 self.printed.append(line)
-                if "Ctrl-C stops everything" in line:
+                if "Ctrl-C stops" in line:
                     self.seconds = time.monotonic() - started
                     up.set()
             up.set()
@@ -120,7 +120,8 @@ class Hub:
             raise RuntimeError(f"the hub did not come up:\n{''.join(self.printed)}\n{self.log()[-3000:]}")
         text = "".join(self.printed)
         self.address, self.user, self.password = (
-            _found(rf"│ +{word} +(\S+)", text).rstrip(",") for word in ("address", "user name", "password")
+            _found(rf"│ +{word} +(\S+)", text, missing="" if word != "address" else None).rstrip(",")
+            for word in ("address", "user name", "password")
         )
 
     def log(self) -> str:
@@ -133,14 +134,16 @@ class Hub:
         return [" ".join(process.cmdline()) for process in marked(self.state)]
 
 
-def _found(pattern: str, text: str) -> str:
+def _found(pattern: str, text: str, *, missing: str | None = None) -> str:
     found = re.search(pattern, text)
+    if found is None and missing is not None:
+        return missing
     if found is None:
         raise RuntimeError(f"the launcher did not print {pattern!r}:\n{text}")
     return found[1]
 
 
-def start(state: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None) -> Hub:
+def start(state: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None, file: Path | None = None) -> Hub:
     """Start the launcher and wait until the hub answers.
 
     Parameters
@@ -151,16 +154,20 @@ def start(state: Path, *, port: int | None = None, settings: Mapping[str, str] |
         A free one if left out.
     settings : mapping, optional
         Overrides, e.g. ``{"IMAGINE_HUB_LOGIN_USERS": "a,b"}``.
+    file : Path, optional
+        A settings file instead of the one in the repository.
     """
     port = port or free_port()
-    hub = Hub(state, port, launch(state, port, settings or {}))
+    hub = Hub(state, port, launch(state, port, settings or {}, file))
     hub.wait_until_up()
     return hub
 
 
-def launch(state: Path, port: int, settings: Mapping[str, str]) -> subprocess.Popen[str]:
+def launch(state: Path, port: int, settings: Mapping[str, str], file: Path | None = None) -> subprocess.Popen[str]:
     """Start the launcher and return at once."""
     command = [sys.executable, str(REPOSITORY / "hub" / "run.py"), f"--port={port}", f"--state={state}"]
+    if file is not None:
+        command.append(f"--settings={file}")
     return subprocess.Popen(
         command, env={**os.environ, **settings}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8"
     )
@@ -199,6 +206,8 @@ def small_site(folder: Path) -> dict[str, str]:
         "IMAGINE_HUB_SERVERS_NOTEBOOKS": str(folder / "notebooks"),
         "IMAGINE_HUB_LISTING_COMMAND": f"{sys.executable},{script}",
         "IMAGINE_HUB_LOGIN_USERS": "scientist,colleague",
+        # Tests try wrong passwords, and one address is all that they have.
+        "IMAGINE_HUB_LOGIN_FAILURES": "1000",
     }
 
 

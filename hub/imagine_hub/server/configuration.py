@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +42,7 @@ def configure_server(c: Config, values: Mapping[str, Any]) -> None:
     c : Config
         The server's configuration; it is only set, never read.
     values : mapping
-        ``kernel_idle_s`` [s], ``warm_folders``, ``message_mb`` [MB], as the hub gives them; defaults for what is missing.
+        ``kernel_idle_s`` [s], ``warm_apps``, ``message_mb`` [MB], as the hub gives them; defaults for what is missing.
     """
     configure_access(c, values)
     configure_kernels(c, values)
@@ -80,11 +82,18 @@ def configure_kernels(c: Config, values: Mapping[str, Any]) -> None:
     c.ZMQChannelsWebsocketConnection.iopub_data_rate_limit = 1e9
     c.ZMQChannelsWebsocketConnection.iopub_msg_rate_limit = 100_000.0
     c.ServerApp.jpserver_extensions = {"imagine_hub.server.extension": True}
-    folders = list(values.get("warm_folders", ()))
+    folders = warm_folders(Path(os.environ.get("JUPYTERHUB_ROOT_DIR", ".")), int(values.get("warm_apps", 0)))
     if folders:
         # Named and not imported: it comes with the library, and the hub does without that.
         c.ServerApp.kernel_manager_class = "imagine_kernels.apps.pool.WarmKernels"
         c.WarmKernels.folders = folders
+
+
+def warm_folders(home: Path, number: int) -> list[str]:
+    """Folders of notebooks whose apps get a kernel ahead: the first ones, so many; none where the library is missing."""
+    if importlib.util.find_spec("imagine_kernels") is None:
+        return []
+    return sorted(path.parent.name for path in home.glob("*/identify.ipynb"))[:number]
 
 
 def configure_apps(c: Config) -> None:

@@ -20,7 +20,7 @@ def culler(settings: Settings) -> Service:
     command = [
         sys.executable,
         "-m",
-        "jupyterhub_idle_culler",
+        "imagine_hub.services.culling",
         f"--timeout={settings.servers.idle_minutes * 60}",
         "--cull-every=60",
     ]

@@ -17,11 +17,13 @@ class Usage:
     readers: tuple[str, ...] = ()
     smallest_group: int = 5
     keep_months: int = 36
+    port: int = 0
 
     def __post_init__(self) -> None:
         in_range("usage.sample_s", self.sample_s, 1, 3600)
         in_range("usage.smallest_group", self.smallest_group, 1, 1000)
         in_range("usage.keep_months", self.keep_months, 1, 1200)
+        in_range("usage.port", self.port, 0, 65535)
 
 
 @dataclass(frozen=True, kw_only=True)

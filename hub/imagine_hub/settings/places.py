@@ -58,6 +58,7 @@ class Network:
     hub_port: int = 0
     proxy_port: int = 0
     proxy_api: str = ""
+    services_address: str = "127.0.0.1"
     message_mb: int = 256
     upload_mb: int = 1024
 

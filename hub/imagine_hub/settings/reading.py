@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import tomllib
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -183,7 +182,7 @@ def _value(key: str, value: object, wanted: object, where: str) -> object:
     elif wanted == _HOURS:
         # bool is a subclass of int.
         if isinstance(value, dict) and all(type(item) in (int, float) for item in value.values()):
-            return types.MappingProxyType({name: float(item) for name, item in value.items()})
+            return {name: float(item) for name, item in value.items()}
     # bool is a subclass of int, and `port = true` is a mistake.
     elif type(value) is wanted:
         return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -61,9 +62,13 @@ class Containers:
     gpu_image: str = "imagine-gpu:0.1.0"
     engine: str = "unix:///var/run/docker.sock"
     network: str = "imagine"
+    subnet: str = "172.30.0.0/20"
+    internet: bool = False
+    homes: str = ""
     data: str = ""
     groups: str = ""
     models: str = ""
+    read_only_mounts: tuple[str, ...] = ()
     processes: int = 1024
     shared_memory_mb: int = 1024
     temporary_mb: int = 2048
@@ -72,10 +77,22 @@ class Containers:
     def __post_init__(self) -> None:
         for key in ("image", "gpu_image"):
             check_image(f"containers.{key}", getattr(self, key))
-        for key in ("data", "groups", "models"):
+        for key in ("homes", "data", "groups", "models"):
             value = getattr(self, key)
             if value and not Path(value).is_absolute():
                 raise SettingsError(f"containers.{key} is {value!r}, but must be an absolute path of the host, or empty.")
+        for mount in self.read_only_mounts:
+            parts = mount.split(":")
+            if len(parts) != 2 or not all(Path(part).is_absolute() for part in parts):
+                raise SettingsError(
+                    f"containers.read_only_mounts has {mount!r}: write /folder/of/the/host:/folder/in/the/container."
+                )
+        try:
+            ipaddress.ip_network(self.subnet)
+        except ValueError as error:
+            raise SettingsError(
+                f"containers.subnet is {self.subnet!r} ({error}): write addresses such as 172.30.0.0/20."
+            ) from error
         in_range("containers.processes", self.processes, 64, 100_000)
         in_range("containers.shared_memory_mb", self.shared_memory_mb, 64, 1_000_000)
         in_range("containers.temporary_mb", self.temporary_mb, 64, 1_000_000)
@@ -155,12 +172,14 @@ class Apps:
     kernels_per_user: int = 3
     kernels: int = 12
     idle_minutes: float = 20
+    port: int = 0
 
     def __post_init__(self) -> None:
         in_range("apps.warm_kernels", self.warm_kernels, 0, 100)
         in_range("apps.kernels_per_user", self.kernels_per_user, 1, 100)
         in_range("apps.kernels", self.kernels, 1, 10_000)
         in_range("apps.idle_minutes", self.idle_minutes, 0.05, 24 * 60)
+        in_range("apps.port", self.port, 0, 65535)
 
 
 @dataclass(frozen=True, kw_only=True)

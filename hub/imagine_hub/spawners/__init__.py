@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imagine_hub.spawn_form import configure_profiles
 from imagine_hub.spawners.local import configure_local
 
 if TYPE_CHECKING:
@@ -25,6 +26,20 @@ def configure_spawner(c: Config, settings: Settings) -> None:
     c.JupyterHub.concurrent_spawn_limit = settings.servers.max_starting
     c.JupyterHub.allow_named_servers = False
     SPAWNERS[settings.servers.spawner](c, settings)
+    configure_profiles(c, settings)
 
 
-SPAWNERS: dict[str, Callable[[Config, Settings], None]] = {"local": configure_local}
+def _docker(c: Config, settings: Settings) -> None:
+    from imagine_hub.spawners.docker import configure_docker
+
+    configure_docker(c, settings)
+
+
+def _kubernetes(c: Config, settings: Settings) -> None:
+    from imagine_hub.spawners.kubernetes import configure_kubernetes
+
+    configure_kubernetes(c, settings)
+
+
+# Each is imported when it is chosen: a hub of processes needs no client of an engine.
+SPAWNERS: dict[str, Callable[[Config, Settings], None]] = {"local": configure_local, "docker": _docker, "kubernetes": _kubernetes}

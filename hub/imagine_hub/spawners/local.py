@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +12,8 @@ from traitlets import Unicode
 
 from imagine_hub import notebooks
 from imagine_hub.processes import RUN_VARIABLE
-from imagine_hub.server.pages import TEMPLATES
-from imagine_hub.spawners.values import SERVER_CONFIG, SERVER_VARIABLE, library_folder, server_values
+from imagine_hub.spawners.starting import Starting
+from imagine_hub.spawners.values import SERVER_MODULE, SERVER_VARIABLE, server_values
 from imagine_hub.state import StateFolder
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from imagine_hub.settings import Settings
 
 
-class LocalSpawner(SimpleLocalProcessSpawner):  # type: ignore[misc]
+class LocalSpawner(Starting, SimpleLocalProcessSpawner):  # type: ignore[misc]
     """A process on this machine, with the installed notebooks in the home and words for the progress page."""
 
     notebooks_folder = Unicode(help="Folder of the notebooks that every user gets.").tag(config=True)
@@ -41,41 +39,12 @@ class LocalSpawner(SimpleLocalProcessSpawner):  # type: ignore[misc]
             for line in done:
                 self.log.info("Notebooks of %s: %s", self.user.name, line)
         where = await super().start()
-        await self._until_it_listens(*where)
+        await self.until_it_listens(*where)
         return where
 
     async def stop(self, now: bool = False) -> None:
         """End the server with SIGTERM: at SIGINT, meant for a person at a terminal, it may wait for its kernels without end."""
         await super().stop(now=True)
-
-    async def _until_it_listens(self, address: str, port: int) -> None:
-        """Notice at once when the process ends; the hub alone would go on asking until its time is over."""
-        while True:
-            code = await self.poll()
-            if code is not None:
-                raise SpawnException(
-                    f"The server ended while it was starting (exit code {code}): the hub's log says why.", reason="ended"
-                )
-            try:
-                _, writer = await asyncio.open_connection(address, port)
-            except OSError:
-                await asyncio.sleep(0.1)
-                continue
-            writer.close()
-            return
-
-    async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        """What the progress page shows until the server answers: about five seconds."""
-        yield {"progress": 10, "message": "Your folder is ready."}
-        done = 20.0
-        words = "Starting your server …"
-        while True:
-            yield {"progress": int(done), "message": words}
-            await asyncio.sleep(0.4)
-            # Ever closer to the end and never there: nobody knows how long it takes on a busy machine.
-            done += (95 - done) * 0.09
-            if done > 60:
-                words = "Opening it …"
 
 
 def imagine_home(spawner: Any) -> str:
@@ -90,16 +59,10 @@ def configure_local(c: Config, settings: Settings) -> None:
     homes = str(state.homes).replace("{", "{{").replace("}", "}}")
     c.JupyterHub.spawner_class = LocalSpawner
     c.SimpleLocalProcessSpawner.home_dir_template = f"{homes}/{{username}}"
-    c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
-    # Whoever starts the hub as root has decided so, for example in a container.
-    c.Spawner.args = [f"--config={SERVER_CONFIG}", *(["--allow-root"] if os.geteuid() == 0 else [])]
+    c.Spawner.cmd = [sys.executable, "-m", SERVER_MODULE]
     c.Spawner.ip = "127.0.0.1"
     c.Spawner.notebook_dir = f"{homes}/{{username}}"
-    library = library_folder()
     c.Spawner.environment = {
-        # The templates of the apps lie in the library, that of reports here.
-        "JUPYTER_PATH": os.pathsep.join(str(folder) for folder in (TEMPLATES, library and library / "apps") if folder),
-        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
         RUN_VARIABLE: str(state.path),
         SERVER_VARIABLE: server_values(settings),
         "IMAGINE_HOME": imagine_home,

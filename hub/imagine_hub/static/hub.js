@@ -48,7 +48,7 @@
   }
 
   function showPassword(button) {
-    var input = byId("password_input");
+    var input = byId(button.dataset.shows || "password_input");
     var show = input.type === "password";
     input.type = show ? "text" : "password";
     button.textContent = show ? "Hide" : "Show";
@@ -91,6 +91,9 @@
     if (stop) { stop.addEventListener("click", function () { stopServer(stop); }); }
     var show = byId("show-password");
     if (show) { show.addEventListener("click", function () { showPassword(show); }); }
+    document.querySelectorAll("[data-shows]").forEach(function (button) {
+      button.addEventListener("click", function () { showPassword(button); });
+    });
     var form = byId("login-form");
     if (form) {
       form.addEventListener("submit", function () {
@@ -98,6 +101,14 @@
         byId("login_submit").textContent = "One moment …";
       });
     }
+    // Twice clicked is still one start; whoever comes back to the page can start again.
+    document.querySelectorAll("form").forEach(function (each) {
+      var once = each.querySelector("[data-once]");
+      if (once) {
+        each.addEventListener("submit", function () { once.disabled = true; once.textContent = once.dataset.once; });
+        window.addEventListener("pageshow", function (event) { if (event.persisted) { window.location.reload(); } });
+      }
+    });
     var starting = byId("starting");
     if (starting) { followStart(starting); }
     var again = document.querySelector("[data-reload-after]");
