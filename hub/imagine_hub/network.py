@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imagine_hub.errors import PortInUse
+from imagine_hub.settings import REPOSITORY
 from imagine_hub.state import StateFolder, write_private
 
 if TYPE_CHECKING:
@@ -68,7 +70,9 @@ def configure_network(c: Config, settings: Settings) -> None:
 def proxy_command(settings: Settings) -> list[str]:
     """The command of the proxy, without its addresses: the hub adds them, or the launcher (`proxy_addresses`)."""
     network = settings.network
-    tls = [f"--ssl-cert={network.tls_certificate}", f"--ssl-key={network.tls_key}"] if network.tls_certificate else []
+    # Relative to the repository, as every path of the settings; the proxy runs in the state folder.
+    files = [REPOSITORY / Path(file).expanduser() for file in (network.tls_certificate, network.tls_key)]
+    tls = [f"--ssl-cert={files[0]}", f"--ssl-key={files[1]}"] if network.tls_certificate else []
     return [
         sys.executable,
         "-m",

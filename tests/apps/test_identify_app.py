@@ -149,6 +149,9 @@ def test_another_model_can_be_chosen(
         assert all("balanced accuracy" in choice["words"] for choice in choices)
         app.open({"path": str(imagine_home / "few"), "settings": {}, "model": "no-such-model"}, [])
         assert "Unknown model for zooscan 'no-such-model'" in page.wait("failed")[1]
+        # A folder is no name: what lies elsewhere is not for the page to choose.
+        with pytest.raises(ImagineError, match=r"There is no model '/.*choose one from the list\."):
+            app.open({"path": str(imagine_home / "few"), "settings": {}, "model": str(own)}, [])
         app.open({"path": str(imagine_home / "few"), "settings": {}, "model": "my-cruise"}, [])
         assert len(page.wait("ready")[1]["ids"]) == 6
     finally:

@@ -88,7 +88,8 @@ def test_every_path_and_make_target_exists(page: Path) -> None:
             assert (page.parent / link).exists(), link
     for variable in re.findall(r"\bIMAGINE_[A-Z_]+[A-Z]\b", text):
         if not variable.startswith("IMAGINE_HUB_"):
-            sources = (file.read_text(encoding="utf-8") for file in (ROOT / "imagine_kernels").rglob("*.py"))
+            files = [file for part in ("imagine_kernels", "hub") for file in (ROOT / part).rglob("*.py")]
+            sources = (file.read_text(encoding="utf-8") for file in files)
             assert any(variable in source for source in sources), variable
 
 
