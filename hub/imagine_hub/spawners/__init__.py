@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from imagine_hub.errors import SettingsError
 from imagine_hub.spawn_form import configure_profiles
 from imagine_hub.spawners.local import configure_local
 
@@ -16,7 +17,17 @@ if TYPE_CHECKING:
 
 
 def configure_spawner(c: Config, settings: Settings) -> None:
-    """Choose and set up what starts the servers."""
+    """Choose and set up what starts the servers.
+
+    Raises
+    ------
+    SettingsError
+        The spawner is not there yet.
+    """
+    if settings.servers.spawner not in SPAWNERS:
+        raise SettingsError(
+            f'servers.spawner = "{settings.servers.spawner}" is not there yet: take "docker" for one machine, "kubernetes" for several.'
+        )
     c.Spawner.start_timeout = settings.servers.start_timeout_s
     c.Spawner.http_timeout = settings.servers.start_timeout_s
     c.Spawner.default_url = "/lab"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,20 +85,22 @@ def prepare_folders(settings: Settings, *, user: str, escaped: str) -> None:
         One cannot be made.
     """
     if settings.containers.homes:
-        _own(Path(settings.containers.homes) / escaped, 0o700)
+        _make(Path(settings.containers.homes) / escaped, others=0)
     if settings.usage.enabled:
         # The state folder around it is closed to everybody else.
-        _own(StateFolder(settings.state.path).usage / user, 0o700)
+        _make(StateFolder(settings.state.path).usage / user, others=0o007)
 
 
-def _own(folder: Path, mode: int) -> None:
-    import os
-
-    folder.mkdir(mode=mode, parents=True, exist_ok=True)
-    if os.geteuid() == 0 and folder.stat().st_uid != USER_ID:
+def _make(folder: Path, *, others: int) -> None:
+    """Make a folder for the container's user; a hub that may not give it to that user opens it as far as `others` says."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    me, owner = os.geteuid(), folder.stat().st_uid
+    if me == 0 and owner != USER_ID:
         os.chown(folder, USER_ID, GROUP_ID)
-    elif os.geteuid() not in (0, USER_ID):
-        folder.chmod(mode | 0o007)
+    elif me not in (0, USER_ID) and owner == me:
+        if not others:
+            raise PermissionError(errno.EPERM, f"only root can give {folder} to user {USER_ID}")
+        folder.chmod(0o700 | others)
 
 
 def host_config(settings: Settings, *, memory: int, gpu_uuids: Iterable[str]) -> dict[str, Any]:
