@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,11 +99,20 @@ def proxy_addresses(settings: Settings) -> list[str]:
     ]
 
 
-def free_port() -> int:
-    """A port on 127.0.0.1 that nobody uses at this moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+def free_port(avoid: Collection[int] = ()) -> int:
+    """A port on 127.0.0.1 that nobody uses at this moment.
+
+    Parameters
+    ----------
+    avoid : collection of int
+        Ports that somebody is going to use.
+    """
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+            listener.bind(("127.0.0.1", 0))
+            port = int(listener.getsockname()[1])
+        if port not in avoid:
+            return port
 
 
 def check_port(address: str, port: int) -> None:
@@ -128,24 +138,34 @@ def with_free_ports(settings: Settings) -> Settings:
 
     Servers that outlive the hub know its port: for them the ports that were chosen once are kept in the state folder.
     """
-    if settings.apps.enabled and settings.apps.port == 0:
-        settings = settings.replace("apps", port=free_port())
-    if settings.usage.enabled and settings.usage.port == 0:
-        settings = settings.replace("usage", port=free_port())
-    wanted = [name for name in ("hub_port", "proxy_port") if getattr(settings.network, name) == 0]
-    if not wanted:
-        return settings
+    network = settings.network
+    kept = _kept_ports(settings)
+    # A port that one part is going to use must not be given to another: a proxy that finds itself behind an address would never end.
+    taken = {network.port, network.redirect_port, network.hub_port, network.proxy_port, settings.apps.port, settings.usage.port}
+    taken.update(kept.values())
+    chosen = dict(kept)
+    for name in ("hub_port", "proxy_port"):
+        if getattr(network, name) == 0:
+            chosen.setdefault(name, free_port(taken))
+            taken.add(chosen[name])
+            settings = settings.replace("network", **{name: chosen[name]})
+    for section in ("apps", "usage"):
+        if getattr(settings, section).enabled and getattr(settings, section).port == 0:
+            settings = settings.replace(section, port=free_port(taken))
+            taken.add(getattr(settings, section).port)
+    if settings.servers.in_containers and chosen != kept:
+        write_private(StateFolder(settings.state.path).ports, json.dumps(chosen))
+    return settings
+
+
+def _kept_ports(settings: Settings) -> dict[str, int]:
     if not settings.servers.in_containers:
-        return settings.replace("network", **{name: free_port() for name in wanted})
-    file = StateFolder(settings.state.path).ports
+        return {}
     try:
-        kept = {name: int(port) for name, port in json.loads(file.read_text(encoding="utf-8")).items()}
+        kept = json.loads(StateFolder(settings.state.path).ports.read_text(encoding="utf-8"))
+        return {name: int(port) for name, port in kept.items()}
     except (OSError, ValueError, AttributeError):
-        kept = {}
-    chosen = {name: kept.get(name) or free_port() for name in wanted}
-    if not chosen.items() <= kept.items():
-        write_private(file, json.dumps({**kept, **chosen}))
-    return settings.replace("network", **chosen)
+        return {}
 
 
 def public_address(settings: Settings) -> str:

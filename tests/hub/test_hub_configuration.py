@@ -60,6 +60,27 @@ def test_everything_listens_on_this_machine_only(settings: Settings) -> None:
     assert c.Spawner.ip == "127.0.0.1"
 
 
+def test_no_port_is_given_twice(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A system that gives the same ports again and again, the one that people open among them.
+    offered = iter([8000, 8000, 5001, 5001, 8000, 5002, 5001, 5003, 5002, 5004])
+
+    class Socket:
+        def __enter__(self) -> Socket:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def bind(self, _: tuple[str, int]) -> None: ...
+
+        def getsockname(self) -> tuple[str, int]:
+            return "127.0.0.1", next(offered)
+
+    monkeypatch.setattr("imagine_hub.network.socket.socket", lambda *_: Socket())
+    chosen = with_free_ports(settings.replace("apps", enabled=True))
+    ports = [chosen.network.port, chosen.network.hub_port, chosen.network.proxy_port, chosen.apps.port, chosen.usage.port]
+    assert ports == [8000, 5001, 5002, 5003, 5004]
+
+
 def test_the_network_is_opened_only_by_the_settings(settings: Settings) -> None:
     c = Config()
     opened = settings.replace("network", address="0.0.0.0", port=80)

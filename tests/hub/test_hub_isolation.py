@@ -127,7 +127,8 @@ def test_from_one_container_neither_another_nor_the_hub_obeys(people: tuple[Visi
     code, said = inside(engine, "scientist", "python", "-c", values + FROM_INSIDE)
     assert code == 0, said
     found = json.loads(said)
-    assert all(status in (0, 403, 404) and SECRET not in text for status, text in found["neighbour"]), found["neighbour"]
+    # 302: to the hub's login, which this program does not have.
+    assert all(status in (0, 302, 403, 404) and SECRET not in text for status, text in found["neighbour"]), found["neighbour"]
     assert all(status in (403, 404, 405) for status, _ in found["hub"]), found["hub"]
     # The token does what it is for.
     assert found["own"] == 200
@@ -160,7 +161,8 @@ def test_cookies_are_kept_from_scripts_and_other_sites(people: tuple[Visitor, Vi
         again.log_in(containers.password)
         again.http.get("/user/scientist/lab")
     assert {line.partition("=")[0] for line in seen} >= {"_xsrf", "jupyterhub-hub-login", "jupyterhub-user-scientist"}
-    for line in seen:
+    # One that is taken back has no value that could be seen.
+    for line in (line for line in seen if '=""' not in line):
         name = line.partition("=")[0]
         assert "samesite=lax" in line.lower(), line
         # JupyterLab has to send this one back in a header, and nothing can be done with it alone.
