@@ -311,7 +311,7 @@ def in_the_network_of_containers(settings: Settings) -> Settings:
         There is no engine, or the network cannot be made.
     """
     here = settings.network.hub_address == Network().hub_address
-    if settings.servers.spawner not in ("docker", "swarm") or not here:
+    if settings.servers.spawner != "docker" or not here:
         return settings
     from imagine_hub.spawners.engine import ensure_network
 

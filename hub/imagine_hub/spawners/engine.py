@@ -73,16 +73,14 @@ def ensure_network(settings: Settings) -> str:
 def _network(settings: Settings) -> dict[str, Any]:
     from docker.types import IPAMConfig, IPAMPool
 
-    swarm = settings.servers.spawner == "swarm"
     subnet = ipaddress.ip_network(settings.containers.subnet)
     pool = IPAMPool(subnet=str(subnet), gateway=str(next(subnet.hosts())))
     return {
-        "driver": "overlay" if swarm else "bridge",
+        "driver": "bridge",
         "internal": not settings.containers.internet,
-        "attachable": swarm,
         "check_duplicate": True,
         # Servers have nothing to say to each other.
-        "options": None if swarm else {"com.docker.network.bridge.enable_icc": "false"},
+        "options": {"com.docker.network.bridge.enable_icc": "false"},
         "ipam": IPAMConfig(pool_configs=[pool]),
         "labels": {"imagine.network": settings.servers.spawner},
     }
