@@ -15,10 +15,9 @@ from imagine_hub.gpus.records import Ask, Granted, Waiting
 from imagine_hub.settings import Gpus
 
 
-def main(url: str, user: str, rounds: int, go: float) -> None:
+def main(url: str, user: str, rounds: int) -> None:
     chance = random.Random(user)
     allocator = Allocator(url, Gpus(hold_minutes=5))
-    time.sleep(max(0.0, go - time.time()))
     for number in range(rounds):
         server = f"{number}"
         first = True
@@ -42,4 +41,4 @@ def say(what: str, user: str, server: str, uuids: tuple[str, ...] = ()) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

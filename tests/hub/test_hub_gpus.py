@@ -70,11 +70,13 @@ def ask(user: str, gpus: int = 1, groups: tuple[str, ...] = (), server: str = ""
 # Several processes at once
 
 
-def race(url: str, users: int, rounds: int) -> list[dict[str, object]]:
-    go = time.time() + 1.5
+def race(allocator: Allocator, url: str, users: int, rounds: int) -> list[dict[str, object]]:
+    """Let processes race for the GPUs of a pool that is let go when all of them are in the queue."""
+    held = allocator.request(ask("before", gpus=allocator.stock().free))
+    assert isinstance(held, Granted)
     processes = [
         subprocess.Popen(
-            [sys.executable, str(HERE / "gpu_client.py"), url, f"user-{n}", str(rounds), str(go)],
+            [sys.executable, str(HERE / "gpu_client.py"), url, f"user-{n}", str(rounds)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -82,7 +84,12 @@ def race(url: str, users: int, rounds: int) -> list[dict[str, object]]:
         for n in range(users)
     ]
     with ThreadPoolExecutor(users) as pool:
-        said = list(pool.map(lambda process: process.communicate(timeout=60), processes))
+        waiting = pool.map(lambda process: process.communicate(timeout=120), processes)
+        deadline = time.monotonic() + 60
+        while allocator.stock().waiting < users and time.monotonic() < deadline:
+            time.sleep(0.05)
+        allocator.release("before")
+        said = list(waiting)
     for process, (_, errors) in zip(processes, said, strict=True):
         assert process.returncode == 0, errors
     return sorted((json.loads(line) for out, _ in said for line in out.splitlines()), key=lambda event: event["at"])
@@ -92,8 +99,8 @@ def test_processes_that_race_never_share_a_gpu_and_nobody_is_lost(database: str)
     users, rounds, uuids = 5, 6, ("GPU-one", "GPU-two")
     allocator = Allocator(database, Gpus(hold_minutes=5))
     allocator.set_pool(uuids)
-    events = race(database, users, rounds)
-    leases = allocator.history(0, time.time())
+    events = race(allocator, database, users, rounds)
+    leases = [lease for lease in allocator.history(0, time.time()) if lease.user != "before"]
     allocator.close()
 
     # Everybody got what she asked for, each time, and nothing is left over.
@@ -115,8 +122,8 @@ def test_processes_that_race_never_share_a_gpu_and_nobody_is_lost(database: str)
         mine = sorted((lease.since, lease.until) for lease in leases if lease.uuid == uuid)
         assert mine, f"{uuid} was never used"
         assert all(before[1] <= after[0] for before, after in itertools.pairwise(mine))  # type: ignore[operator]
-    # There was a queue to be fair in.
-    assert sum(event["what"] == "queued" for event in events) > users
+    # There was a queue to be fair in, with everybody in it when the race began.
+    assert [event["what"] for event in events[:users]] == ["queued"] * users
 
 
 def test_whoever_came_first_is_first_whatever_the_processes_do(database: str) -> None:
