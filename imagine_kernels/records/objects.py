@@ -1,7 +1,6 @@
-"""The values that travel between the layers.
+"""Samples of objects that are identified, what a model says of them, and the quantities that follow.
 
-Columnar inside: one array or column per property, one row per object, so that a million objects are an
-ordinary day. All are frozen; a change gives a new value.
+Columnar inside: one array or column per property, one row per object, so that a million objects are an ordinary day.
 """
 
 from __future__ import annotations
