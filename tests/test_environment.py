@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -44,6 +45,15 @@ def test_the_lock_is_exact_complete_and_names_no_address() -> None:
     wanted += [r for extra in PROJECT["project"]["optional-dependencies"].values() for r in extra]
     wanted += [r for group in groups.values() for r in group if isinstance(r, str)]
     assert {name_of(requirement) for requirement in wanted} <= locked
+
+
+def test_what_is_slow_to_import_is_left_out_everywhere() -> None:
+    left_out = PROJECT["tool"]["uv"]["exclude-dependencies"]
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    in_images = (ROOT / "hub" / "images" / "packages" / "slow_to_import.txt").read_text().splitlines()
+    assert left_out == [line for line in in_images if not line.startswith("#")]
+    assert not {name_of(line) for line in lines} & set(left_out)
+    assert all(importlib.util.find_spec(name.replace("-", "_")) is None for name in left_out), "run `make clean`, then again"
 
 
 def test_every_entry_point_can_be_loaded() -> None:
