@@ -96,7 +96,7 @@ def frozen_rows(sample: Sample) -> list[list[str]]:
     m = whole.mean.shape[1] - sum(lengths)
     shape = whole.mean[:, sum(lengths) :]
     add("morphometry alone", shape, [m])
-    add("whole vignette, last layer, one orientation", whole.first[:, last], lengths[:1])
+    add("whole vignette, last layer, one orientation", whole.means[1][:, last], lengths[:1])
     add("whole vignette, last layer, 8 orientations", whole.mean[:, last], lengths[:1])
     add("… + morphometry", np.hstack([whole.mean[:, last], shape]), [lengths[0], m])
     add("… cut to the object", np.hstack([cut.mean[:, last], shape]), [lengths[0], m])
@@ -104,8 +104,9 @@ def frozen_rows(sample: Sample) -> list[list[str]]:
     add("… cut and inverted", np.hstack([cut_dark.mean[:, last], shape]), [lengths[0], m])
     add("… + three earlier stages, not inverted", cut.mean, cut.blocks)
     add("**cut, inverted, four stages, morphometry, 8 orientations (kept)**", cut_dark.mean, cut_dark.blocks)
-    add("the same, predicted from one orientation", cut_dark.mean, cut_dark.blocks, cut_dark.first)
-    add("the same, fitted on one orientation", cut_dark.first, cut_dark.blocks)
+    for number, words in ((4, "4 orientations"), (2, "2 orientations"), (1, "one orientation")):
+        add(f"the same, predicted from {words}", cut_dark.mean, cut_dark.blocks, cut_dark.means[number])
+    add("the same, fitted on one orientation", cut_dark.means[1], cut_dark.blocks)
     add("the same without morphometry", cut_dark.mean[:, backbone], lengths)
     return rows
 
@@ -120,12 +121,11 @@ def features(sample: Sample, background: int, *, inverted: bool) -> Frozen:
     lengths, m = feature_lengths(TASK.backbone), pictures.morphometry.shape[1]
     network = build_network(backbone=TASK.backbone, classes=4, morphometry=m)
     graph = export_onnx(network, size=TASK.size, morphometry=m)
-    mean, first = averaged_features(cpu_session(graph), pictures, TASK.orientations, length=sum(lengths))
+    means = averaged_features(cpu_session(graph), pictures, TASK.orientations, length=sum(lengths))
     return Frozen(
         network=network,
         graph=graph,
-        mean=np.hstack([mean, pictures.morphometry]),
-        first=np.hstack([first, pictures.morphometry]),
+        means={number: np.hstack([mean, pictures.morphometry]) for number, mean in means.items()},
         blocks=(*lengths, m),
     )
 
@@ -162,18 +162,18 @@ def tuned_rows(sample: Sample, epochs: int, n_folds: int) -> list[list[str]]:
     for train, test in folds(pictures.target, 0)[:n_folds]:
         parts = split(labels[train], sample.objects.iloc[train], splits_by=(), n_folds=TASK.folds, seed=0)
         watch = watched(labels[train], sample.objects.iloc[train], parts, splits_by=(), seed=0)
-        inner = Frozen(
-            network=frozen.network, graph=frozen.graph, mean=frozen.mean[train], first=frozen.first[train], blocks=frozen.blocks
-        )
+        means = {number: mean[train] for number, mean in frozen.means.items()}
+        inner = Frozen(network=frozen.network, graph=frozen.graph, means=means, blocks=frozen.blocks)
         common: dict[str, Any] = {"task": TASK, "n_classes": 4, "seed": 0}
         one = frozen_candidate(inner, pictures.where(train), parts, **common)
         two = tuned_candidate(inner, pictures.where(train), parts, watch, epochs=epochs, **common)
         tested, truth = pictures.where(test), pictures.target[train]
         session = cpu_session(two.graph)
+        tuned = averaged_logits(session, tested, TASK.orientations, 4)
         logits = [
-            averaged_logits(cpu_session(one.graph), tested, TASK.orientations, 4),
-            averaged_logits(session, tested, 1, 4),
-            averaged_logits(session, tested, TASK.orientations, 4),
+            averaged_logits(cpu_session(one.graph), tested, TASK.orientations, 4)[TASK.orientations],
+            tuned[1],
+            tuned[TASK.orientations],
         ]
         own = parts.validation
         by_validation = [balanced_accuracy(c.logits[own[c.rows]].argmax(axis=1), truth[c.rows[own[c.rows]]]) for c in (one, two)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +22,10 @@ from imagine_kernels.tasks.finetune import Pictures, Schedule, balanced_accuracy
 from imagine_kernels.tasks.head import Head, class_weights, fit_head
 from imagine_kernels.tasks.splitting import Split
 
-#: Averaging over orientations costs as many times the inference; it must gain at least this much balanced accuracy.
+#: Averaging over orientations costs as many times the inference; more of them must gain at least this much balanced accuracy.
 MIN_GAIN = 0.005
+#: How many orientations may be averaged: one, a quarter turn with it, all four quarter turns, their mirror images too.
+NUMBERS = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,17 +71,21 @@ class Frozen:
         With an empty head.
     graph : bytes
         The same as an ONNX model.
-    mean, first : (n, d) ndarray of float32
-        Averaged over the orientations, and of the first one; morphometry is joined.
+    means : mapping of int to (n, d) ndarray of float32
+        Averaged over so many orientations, by their number; morphometry is joined.
     blocks : tuple of int
         Lengths of the blocks of features, sum d.
     """
 
     network: Any
     graph: bytes
-    mean: NDArray[np.float32]
-    first: NDArray[np.float32]
+    means: Mapping[int, NDArray[np.float32]]
     blocks: tuple[int, ...]
+
+    @property
+    def mean(self) -> NDArray[np.float32]:
+        """Averaged over all orientations: what heads are fitted to."""
+        return self.means[max(self.means)]
 
 
 def frozen_features(
@@ -95,14 +101,13 @@ def frozen_features(
     lengths = feature_lengths(task.backbone)
     network = build_network(backbone=task.backbone, classes=n_classes, morphometry=m)
     graph = export_onnx(network, size=task.size, morphometry=m)
-    mean, first = averaged_features(
+    means = averaged_features(
         _session(network, graph), pictures, task.orientations, length=sum(lengths), progress=progress, cancel=cancel
     )
     return Frozen(
         network=network,
         graph=graph,
-        mean=np.hstack([mean, pictures.morphometry]),
-        first=np.hstack([first, pictures.morphometry]),
+        means={number: np.hstack([mean, pictures.morphometry]) for number, mean in means.items()},
         blocks=(*lengths, *([m] if m else [])),
     )
 
@@ -126,18 +131,19 @@ def frozen_candidate(
         "exponent": task.class_weight_exponent,
         "seed": seed,
     }
-    turned, upright = (np.zeros((len(target), n_classes), dtype=np.float32) for _ in range(2))
+    logits = {number: np.zeros((len(target), n_classes), dtype=np.float32) for number in frozen.means}
     for fold in range(split.n_folds):
         stop_if(cancel)
         if progress is not None:
             progress(fold, split.n_folds + 1, "fitting the head")
         held_out = split.fold == fold
         head = fit_head(frozen.mean[~held_out], target[~held_out], **given)
-        turned[held_out], upright[held_out] = head.logits(frozen.mean[held_out]), head.logits(frozen.first[held_out])
+        for number, mean in frozen.means.items():
+            logits[number][held_out] = head.logits(mean[held_out])
     final = fit_head(frozen.mean, target, **given)
     network = copy.deepcopy(frozen.network)
     put_head(network, final)
-    orientations, reason = _orientations(turned, upright, target, task.orientations)
+    orientations, reason = fewest_orientations(logits, target)
     return Candidate(
         recipe="frozen",
         sentence=(
@@ -149,7 +155,7 @@ def frozen_candidate(
         network=network,
         graph=with_head(frozen.graph, network),
         rows=np.arange(len(target)),
-        logits=turned if orientations > 1 else upright,
+        logits=logits[orientations],
         orientations=orientations,
         orientations_reason=reason,
         settings={"strength": final.strength, "refitted_on_all": True},
@@ -186,8 +192,8 @@ def tuned_candidate(
     graph = export_onnx(network, size=task.size, morphometry=pictures.morphometry.shape[1])
     graph = _refitted(network, graph, pictures.where(~held_out), frozen, task=task, n_classes=n_classes, seed=seed, cancel=cancel)
     tested, session = pictures.where(held_out), _session(network, graph)
-    turned, upright = (averaged_logits(session, tested, n, n_classes) for n in (task.orientations, 1))
-    orientations, reason = _orientations(turned, upright, tested.target, task.orientations)
+    logits = averaged_logits(session, tested, task.orientations, n_classes)
+    orientations, reason = fewest_orientations(logits, tested.target)
     return Candidate(
         recipe="fine-tuned",
         sentence=(
@@ -198,7 +204,7 @@ def tuned_candidate(
         network=network,
         graph=graph,
         rows=np.flatnonzero(held_out),
-        logits=turned if orientations > 1 else upright,
+        logits=logits[orientations],
         orientations=orientations,
         orientations_reason=reason,
         settings={"epochs": epochs, "balanced_accuracy_by_epoch": history, "refitted_on_all": False},
@@ -221,8 +227,8 @@ def _refitted(
     A few steps of gradient descent leave the head far worse than a regularised fit to features averaged over orientations does.
     """
     length = sum(feature_lengths(task.backbone))
-    mean, _ = averaged_features(_session(network, graph), pictures, task.orientations, length=length, cancel=cancel)
-    joined = np.hstack([mean, pictures.morphometry])
+    means = averaged_features(_session(network, graph), pictures, task.orientations, length=length, cancel=cancel)
+    joined = np.hstack([means[task.orientations], pictures.morphometry])
     head = fit_head(
         joined, pictures.target, blocks=frozen.blocks, n_classes=n_classes, exponent=task.class_weight_exponent, seed=seed
     )
@@ -238,34 +244,49 @@ def averaged_features(
     length: int,
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Features (n, length) of the backbone averaged over the orientations, and those of the first orientation."""
-    # Sums of float64: requests end in any order, and the rounded result must be the same every time.
-    rounds = np.zeros((2, len(pictures), length), dtype=np.float64)
+) -> dict[int, NDArray[np.float32]]:
+    """Features (n, length) of the backbone, averaged over so many orientations, by each of `NUMBERS` up to `orientations`."""
+    averages = _Averages(len(pictures), length, orientations)
 
     def done(key: tuple[slice, int], _: NDArray[np.float32], features: NDArray[np.float32]) -> None:
-        rows, orientation = key
-        if orientation == 0:
-            rounds[1, rows] = features
-        with lock:
-            rounds[0, rows] += features
+        averages.add(key, features)
 
-    lock = threading.Lock()
     session.run(_turned(pictures, orientations, progress, cancel), done)
-    return (rounds[0] / orientations).astype(np.float32), rounds[1].astype(np.float32)
+    return averages.by_number()
 
 
-def averaged_logits(session: Session, pictures: Pictures, orientations: int, n_classes: int) -> NDArray[np.float32]:
-    """Logits (n, k), averaged over the orientations."""
-    total = np.zeros((len(pictures), n_classes), dtype=np.float64)
-    lock = threading.Lock()
+def averaged_logits(session: Session, pictures: Pictures, orientations: int, n_classes: int) -> dict[int, NDArray[np.float32]]:
+    """Logits (n, k), averaged over so many orientations, by each of `NUMBERS` up to `orientations`."""
+    averages = _Averages(len(pictures), n_classes, orientations)
 
     def done(key: tuple[slice, int], logits: NDArray[np.float32], _: NDArray[np.float32]) -> None:
-        with lock:
-            total[key[0]] += logits
+        averages.add(key, logits)
 
     session.run(_turned(pictures, orientations, None, None), done)
-    return (total / orientations).astype(np.float32)
+    return averages.by_number()
+
+
+class _Averages:
+    """Means of rows (n, length) over the first 1, 2, 4 … orientations, of requests that end in any order."""
+
+    def __init__(self, n: int, length: int, orientations: int) -> None:
+        self._numbers = [number for number in NUMBERS if number < orientations] + [orientations]
+        # A sum for each step from one number to the next; of float64, so that the rounded result is the same in any order.
+        self._steps = [np.zeros((n, length), dtype=np.float64) for _ in self._numbers]
+        self._lock = threading.Lock()
+
+    def add(self, key: tuple[slice, int], values: NDArray[np.float32]) -> None:
+        rows, orientation = key
+        step = next(at for at, number in enumerate(self._numbers) if orientation < number)
+        with self._lock:
+            self._steps[step][rows] += values
+
+    def by_number(self) -> dict[int, NDArray[np.float32]]:
+        found, total = {}, np.zeros(())
+        for number, step in zip(self._numbers, self._steps, strict=True):
+            total = total + step
+            found[number] = (total / number).astype(np.float32)
+        return found
 
 
 def put_head(network: Any, head: Head) -> None:
@@ -283,12 +304,12 @@ def _turned(pictures: Pictures, orientations: int, progress: Progress | None, ca
             progress(rows.stop, len(pictures), "computing features")
 
 
-def _orientations(
-    turned: NDArray[np.float32], upright: NDArray[np.float32], target: NDArray[np.int64], orientations: int
-) -> tuple[int, str]:
-    many, one = balanced_accuracy(turned.argmax(axis=1), target), balanced_accuracy(upright.argmax(axis=1), target)
-    kept = orientations if many - one >= MIN_GAIN else 1
-    return kept, f"on held-out objects the balanced accuracy is {many:.3f} averaged over {orientations}, {one:.3f} with one."
+def fewest_orientations(logits: Mapping[int, NDArray[np.float32]], target: NDArray[np.int64]) -> tuple[int, str]:
+    """The fewest orientations with which no more of them would gain anything worth its time, and why."""
+    reached = {number: balanced_accuracy(rows.argmax(axis=1), target) for number, rows in logits.items()}
+    kept = min(number for number, accuracy in reached.items() if max(reached.values()) - accuracy < MIN_GAIN)
+    figures = ", ".join(f"{accuracy:.3f} with {number}" for number, accuracy in reached.items())
+    return kept, f"on held-out objects the balanced accuracy is {figures}."
 
 
 def _session(network: Any, graph: bytes) -> Session:

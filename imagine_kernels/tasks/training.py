@@ -226,7 +226,7 @@ def _agreements(graph: bytes, pictures: Pictures, orientations: int, n_classes: 
         return {}
     chosen = pictures.where(np.flatnonzero(parts.validation)[:_MAX_TO_COMPARE])
     exact, fast = (
-        averaged_logits(cpu_session(graph, precision=precision), chosen, orientations, n_classes).argmax(axis=1)
+        averaged_logits(cpu_session(graph, precision=precision), chosen, orientations, n_classes)[orientations].argmax(axis=1)
         for precision in ("f32", "bf16")
     )
     return {"bf16": float((exact == fast).mean())}
