@@ -9,13 +9,14 @@ containers   session  a real hub whose servers are containers of that engine
 page         test     a page that fails the test on any foreign or failed request and on unknown console errors
 logged_in    test     the same page after a login as ``scientist``
 client       test     an HTTP client that follows no redirects by itself
+clock        test     a time that only the test moves; ``make_allocator`` makes what gives out GPUs by it
 ===========  =======  =====================================================================================
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import container_hub
@@ -24,6 +25,9 @@ import httpx
 import hub_running as running
 import pytest
 from chromium import Watch
+from gpu_clock import Clock
+from imagine_hub.gpus.allocator import Allocator
+from imagine_hub.settings import Gpus
 from playwright.sync_api import Browser, Page
 
 
@@ -55,6 +59,26 @@ def containers(engine: engines.Engine, programs: Path, tmp_path_factory: pytest.
     settings = {**container_hub.settings_of(engine, folder), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
     with running.start(folder / "state", settings=settings, file=folder / "settings.toml") as hub:
         yield hub
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def make_allocator(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Allocator]]:
+    made = []
+
+    def allocator(*uuids: str, **rules: object) -> Allocator:
+        new = Allocator(f"sqlite:///{tmp_path}/gpus.sqlite", Gpus(**rules), clock)  # type: ignore[arg-type]
+        new.set_pool(uuids or ("GPU-one",))
+        made.append(new)
+        return new
+
+    yield allocator
+    for each in made:
+        each.close()
 
 
 @pytest.fixture

@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from gpu_clock import Clock
+from gpu_clock import Clock, ask
 from imagine_hub.gpus.allocator import Allocator
-from imagine_hub.gpus.records import Ask, Granted, Refused
-from imagine_hub.settings import Gpus
+from imagine_hub.gpus.records import Granted, Refused
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def make(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Allocator]]:
-    made = []
-
-    def allocator(*uuids: str, **rules: object) -> Allocator:
-        new = Allocator(f"sqlite:///{tmp_path}/gpus.sqlite", Gpus(**rules), clock)  # type: ignore[arg-type]
-        new.set_pool(uuids or ("GPU-one",))
-        made.append(new)
-        return new
-
-    yield allocator
-    for each in made:
-        each.close()
-
-
-def ask(user: str, gpus: int = 1, groups: tuple[str, ...] = (), server: str = "") -> Ask:
-    return Ask(user=user, server=server, groups=groups, gpus=gpus, profile="gpu")
-
-
-def test_budgets_are_counted_to_the_second_and_running_leases_count(make: Callable[..., Allocator], clock: Clock) -> None:
-    allocator = make("GPU-one", "GPU-two", user_hours=2, max_hours=0)
+def test_budgets_are_counted_to_the_second_and_running_leases_count(
+    make_allocator: Callable[..., Allocator], clock: Clock
+) -> None:
+    allocator = make_allocator("GPU-one", "GPU-two", user_hours=2, max_hours=0)
     allocator.request(ask("anna"))
     clock.go(hours=1.5)
     allocator.release("anna")
@@ -59,8 +35,8 @@ def test_budgets_are_counted_to_the_second_and_running_leases_count(make: Callab
     assert isinstance(allocator.request(ask("bruno")), Granted)
 
 
-def test_two_gpus_count_twice(make: Callable[..., Allocator], clock: Clock) -> None:
-    allocator = make("GPU-one", "GPU-two", user_hours=2)
+def test_two_gpus_count_twice(make_allocator: Callable[..., Allocator], clock: Clock) -> None:
+    allocator = make_allocator("GPU-one", "GPU-two", user_hours=2)
     allocator.request(ask("anna", gpus=2))
     clock.go(minutes=30)
     (budget,) = allocator.standing("anna").budgets
@@ -69,8 +45,8 @@ def test_two_gpus_count_twice(make: Callable[..., Allocator], clock: Clock) -> N
     assert allocator.budget_end(holding) == pytest.approx(clock.now + 1800)
 
 
-def test_a_group_shares_its_budget(make: Callable[..., Allocator], clock: Clock) -> None:
-    allocator = make("GPU-one", "GPU-two", group_hours={"plankton": 3, "video": 0})
+def test_a_group_shares_its_budget(make_allocator: Callable[..., Allocator], clock: Clock) -> None:
+    allocator = make_allocator("GPU-one", "GPU-two", group_hours={"plankton": 3, "video": 0})
     groups = ("plankton", "video")
     allocator.request(ask("anna", groups=groups))
     allocator.request(ask("bruno", groups=("plankton",)))
@@ -85,9 +61,11 @@ def test_a_group_shares_its_budget(make: Callable[..., Allocator], clock: Clock)
     assert isinstance(allocator.request(ask("dora")), Granted)
 
 
-def test_a_month_begins_anew_and_a_lease_over_its_end_is_cut_there(make: Callable[..., Allocator], clock: Clock) -> None:
+def test_a_month_begins_anew_and_a_lease_over_its_end_is_cut_there(
+    make_allocator: Callable[..., Allocator], clock: Clock
+) -> None:
     clock.now = datetime(2026, 12, 31, 22, tzinfo=UTC).timestamp()
-    allocator = make("GPU-one", user_hours=2.5, max_hours=0)
+    allocator = make_allocator("GPU-one", user_hours=2.5, max_hours=0)
     allocator.request(ask("anna"))
     (holding,) = allocator.holdings()
     # Two hours are left of the month and two and a half of the budget: it does not run out in this month.
@@ -97,8 +75,8 @@ def test_a_month_begins_anew_and_a_lease_over_its_end_is_cut_there(make: Callabl
     assert budget.used == pytest.approx(1.0)
 
 
-def test_who_has_used_up_her_budget_does_not_keep_others_waiting(make: Callable[..., Allocator], clock: Clock) -> None:
-    allocator = make("GPU-one", user_hours=1, max_hours=0)
+def test_who_has_used_up_her_budget_does_not_keep_others_waiting(make_allocator: Callable[..., Allocator], clock: Clock) -> None:
+    allocator = make_allocator("GPU-one", user_hours=1, max_hours=0)
     allocator.request(ask("anna", server="a"))
     allocator.request(ask("anna", server="b"))
     allocator.request(ask("carla"))

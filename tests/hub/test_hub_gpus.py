@@ -13,9 +13,9 @@ from pathlib import Path
 
 import postgresql
 import pytest
-from gpu_clock import HOUR, NOON, Clock
+from gpu_clock import HOUR, NOON, Clock, ask
 from imagine_hub.gpus.allocator import Allocator
-from imagine_hub.gpus.records import Ask, GpuError, Granted, Reason, Refused, Waiting
+from imagine_hub.gpus.records import GpuError, Granted, Reason, Refused, Waiting
 from imagine_hub.gpus.tables import LEASES
 from imagine_hub.settings import Gpus
 from sqlalchemy import create_engine, insert
@@ -41,30 +41,6 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         connection.exec_driver_sql("CREATE SCHEMA public")
     engine.dispose()
     return url
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def make(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Allocator]]:
-    made = []
-
-    def allocator(*uuids: str, **rules: object) -> Allocator:
-        new = Allocator(f"sqlite:///{tmp_path}/gpus.sqlite", Gpus(**rules), clock)  # type: ignore[arg-type]
-        new.set_pool(uuids or ("GPU-one",))
-        made.append(new)
-        return new
-
-    yield allocator
-    for each in made:
-        each.close()
-
-
-def ask(user: str, gpus: int = 1, groups: tuple[str, ...] = (), server: str = "") -> Ask:
-    return Ask(user=user, server=server, groups=groups, gpus=gpus, profile="gpu")
 
 
 # Several processes at once
@@ -186,8 +162,10 @@ def test_a_process_that_dies_in_the_middle_leaves_no_half_lease_and_no_lock(data
 # The queue
 
 
-def test_a_gpu_that_comes_free_is_held_for_the_first_and_then_for_the_next(make: Callable[..., Allocator], clock: Clock) -> None:
-    allocator = make("GPU-one", hold_minutes=10)
+def test_a_gpu_that_comes_free_is_held_for_the_first_and_then_for_the_next(
+    make_allocator: Callable[..., Allocator], clock: Clock
+) -> None:
+    allocator = make_allocator("GPU-one", hold_minutes=10)
     assert allocator.request(ask("anna")) == Granted(("GPU-one",))
     bruno, carla = allocator.request(ask("bruno")), allocator.request(ask("carla"))
     assert isinstance(bruno, Waiting)
@@ -219,8 +197,8 @@ def test_a_gpu_that_comes_free_is_held_for_the_first_and_then_for_the_next(make:
     assert again.place == 2
 
 
-def test_leaving_the_queue_gives_the_hold_to_the_next(make: Callable[..., Allocator]) -> None:
-    allocator = make("GPU-one")
+def test_leaving_the_queue_gives_the_hold_to_the_next(make_allocator: Callable[..., Allocator]) -> None:
+    allocator = make_allocator("GPU-one")
     allocator.request(ask("anna"))
     allocator.request(ask("bruno"))
     allocator.request(ask("carla"))
@@ -230,8 +208,8 @@ def test_leaving_the_queue_gives_the_hold_to_the_next(make: Callable[..., Alloca
     assert allocator.request(ask("carla")) == Granted(("GPU-one",))
 
 
-def test_asking_twice_keeps_the_place_and_the_lease(make: Callable[..., Allocator]) -> None:
-    allocator = make("GPU-one")
+def test_asking_twice_keeps_the_place_and_the_lease(make_allocator: Callable[..., Allocator]) -> None:
+    allocator = make_allocator("GPU-one")
     assert allocator.request(ask("anna")) == allocator.request(ask("anna")) == Granted(("GPU-one",))
     first, _, again = allocator.request(ask("bruno")), allocator.request(ask("carla")), allocator.request(ask("bruno"))
     assert isinstance(first, Waiting)
@@ -240,8 +218,8 @@ def test_asking_twice_keeps_the_place_and_the_lease(make: Callable[..., Allocato
     assert len(allocator.history(0, NOON + 1)) == 1
 
 
-def test_who_wants_two_is_not_overtaken_by_those_who_want_one(make: Callable[..., Allocator]) -> None:
-    allocator = make("GPU-one", "GPU-two")
+def test_who_wants_two_is_not_overtaken_by_those_who_want_one(make_allocator: Callable[..., Allocator]) -> None:
+    allocator = make_allocator("GPU-one", "GPU-two")
     allocator.request(ask("anna"))
     allocator.request(ask("bruno"))
     allocator.request(ask("carla", gpus=2))
@@ -255,8 +233,8 @@ def test_who_wants_two_is_not_overtaken_by_those_who_want_one(make: Callable[...
     assert sorted(answer.uuids) == ["GPU-one", "GPU-two"]
 
 
-def test_more_than_there_are_is_refused_and_stops_nobody(make: Callable[..., Allocator]) -> None:
-    allocator = make("GPU-one", "GPU-two")
+def test_more_than_there_are_is_refused_and_stops_nobody(make_allocator: Callable[..., Allocator]) -> None:
+    allocator = make_allocator("GPU-one", "GPU-two")
     answer = allocator.request(ask("anna", gpus=3))
     assert answer == Refused("This size needs 3 GPUs and this hub can give out 2: choose another size.")
     allocator.request(ask("bruno"))
@@ -268,8 +246,8 @@ def test_more_than_there_are_is_refused_and_stops_nobody(make: Callable[..., All
     assert allocator.request(ask("carla")) == Granted(("GPU-two",))
 
 
-def test_the_expected_wait_comes_from_what_is_usual(make: Callable[..., Allocator], clock: Clock) -> None:
-    allocator = make("GPU-one", max_hours=0)
+def test_the_expected_wait_comes_from_what_is_usual(make_allocator: Callable[..., Allocator], clock: Clock) -> None:
+    allocator = make_allocator("GPU-one", max_hours=0)
     for n in range(3):
         allocator.request(ask(f"earlier-{n}"))
         clock.go(hours=2)
@@ -284,8 +262,8 @@ def test_the_expected_wait_comes_from_what_is_usual(make: Callable[..., Allocato
     assert allocator.standing("dora").next_wait_s == pytest.approx(5.5 * HOUR)
 
 
-def test_without_history_and_without_a_limit_nobody_knows_how_long(make: Callable[..., Allocator]) -> None:
-    allocator = make("GPU-one", max_hours=0)
+def test_without_history_and_without_a_limit_nobody_knows_how_long(make_allocator: Callable[..., Allocator]) -> None:
+    allocator = make_allocator("GPU-one", max_hours=0)
     assert allocator.standing("bruno").next_wait_s == 0
     allocator.request(ask("anna"))
     answer = allocator.request(ask("bruno"))
@@ -296,8 +274,8 @@ def test_without_history_and_without_a_limit_nobody_knows_how_long(make: Callabl
 # After a crash
 
 
-def test_after_a_crash_leases_of_servers_that_are_gone_are_freed(make: Callable[..., Allocator], clock: Clock) -> None:
-    allocator = make("GPU-one", "GPU-two")
+def test_after_a_crash_leases_of_servers_that_are_gone_are_freed(make_allocator: Callable[..., Allocator], clock: Clock) -> None:
+    allocator = make_allocator("GPU-one", "GPU-two")
     allocator.request(ask("anna"))
     allocator.request(ask("bruno"))
     allocator.request(ask("carla"))
@@ -306,7 +284,7 @@ def test_after_a_crash_leases_of_servers_that_are_gone_are_freed(make: Callable[
     clock.go(hours=3)
     allocator.close()
 
-    again = make("GPU-one", "GPU-two")
+    again = make_allocator("GPU-one", "GPU-two")
     (gone,) = again.reconcile([("bruno", "")])
     assert (gone.user, gone.uuids) == ("anna", ("GPU-one",))
     assert [each.user for each in again.holdings()] == ["bruno"]
@@ -316,16 +294,18 @@ def test_after_a_crash_leases_of_servers_that_are_gone_are_freed(make: Callable[
     assert again.request(ask("carla")) == Granted(("GPU-one",))
 
 
-def test_a_server_that_starts_while_the_list_is_asked_for_keeps_its_gpu(make: Callable[..., Allocator], clock: Clock) -> None:
-    allocator = make("GPU-one")
+def test_a_server_that_starts_while_the_list_is_asked_for_keeps_its_gpu(
+    make_allocator: Callable[..., Allocator], clock: Clock
+) -> None:
+    allocator = make_allocator("GPU-one")
     clock.go(minutes=1)
     allocator.request(ask("anna"))
     assert allocator.reconcile([], known_before=NOON) == ()
     assert len(allocator.holdings()) == 1
 
 
-def test_a_server_that_is_found_again_keeps_its_gpu_even_if_the_books_were_lost(make: Callable[..., Allocator]) -> None:
-    allocator = make("GPU-one", "GPU-two")
+def test_a_server_that_is_found_again_keeps_its_gpu_even_if_the_books_were_lost(make_allocator: Callable[..., Allocator]) -> None:
+    allocator = make_allocator("GPU-one", "GPU-two")
     allocator.adopt("anna", "", ("plankton",), ["GPU-two"])
     allocator.adopt("anna", "", ("plankton",), ["GPU-two"])
     (holding,) = allocator.holdings()
@@ -335,8 +315,8 @@ def test_a_server_that_is_found_again_keeps_its_gpu_even_if_the_books_were_lost(
         allocator.adopt("carla", "", (), ["GPU-two"])
 
 
-def test_history_gives_the_leases_that_touch_a_span(make: Callable[..., Allocator], clock: Clock) -> None:
-    allocator = make("GPU-one")
+def test_history_gives_the_leases_that_touch_a_span(make_allocator: Callable[..., Allocator], clock: Clock) -> None:
+    allocator = make_allocator("GPU-one")
     allocator.request(ask("anna", groups=("plankton",)))
     clock.go(hours=1)
     allocator.release("anna")
@@ -349,8 +329,8 @@ def test_history_gives_the_leases_that_touch_a_span(make: Callable[..., Allocato
     assert allocator.history(NOON - 2 * HOUR, NOON - HOUR) == []
 
 
-def test_keeping_a_gpu_is_refused_when_others_wait_for_it(make: Callable[..., Allocator], clock: Clock) -> None:
-    allocator = make("GPU-one", max_hours=4)
+def test_keeping_a_gpu_is_refused_when_others_wait_for_it(make_allocator: Callable[..., Allocator], clock: Clock) -> None:
+    allocator = make_allocator("GPU-one", max_hours=4)
     with pytest.raises(GpuError, match="Your server has no GPU that you could keep"):
         allocator.renew("anna")
     allocator.request(ask("anna"))
