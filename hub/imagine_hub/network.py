@@ -8,6 +8,7 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from imagine_hub.errors import PortInUse
 from imagine_hub.settings import REPOSITORY
@@ -44,12 +45,25 @@ HEADERS = {
 }
 
 
+def content_security_policy(settings: Settings) -> str:
+    """The policy of the hub's own pages."""
+    own = urlsplit(settings.network.subdomain_host)
+    if not own.hostname:
+        return CONTENT_SECURITY_POLICY
+    # A log-in goes on to the server that somebody had asked for: browsers count that as where the form is sent.
+    return CONTENT_SECURITY_POLICY.replace("form-action 'self'", f"form-action 'self' {own.scheme}://*.{own.netloc}")
+
+
 def configure_network(c: Config, settings: Settings) -> None:
     """Listen where the settings say; everything else talks on 127.0.0.1 only, or in the network of the containers."""
     network = settings.network
     c.JupyterHub.bind_url = f"{'https' if network.tls_certificate else 'http'}://{network.address}:{network.port}/"
-    c.JupyterHub.public_url = f"{(network.public_url or network.subdomain_host).rstrip('/')}/".removeprefix("/")
-    c.JupyterHub.subdomain_host = network.subdomain_host
+    c.JupyterHub.public_url = f"{network.public.rstrip('/')}/".removeprefix("/")
+    c.JupyterHub.subdomain_host = network.subdomain_host.rstrip("/")
+    if network.subdomain_host:
+        # Under its own name alone, and never under that of a user.
+        c.JupyterHub.hub_routespec = f"{urlsplit(network.subdomain_host).hostname}/"
+    c.JupyterHub.cookie_host_prefix_enabled = network.host_cookies
     c.JupyterHub.hub_bind_url = f"http://{network.hub_address}:{network.hub_port}/"
     c.JupyterHub.hub_connect_url = f"http://{network.hub_name or network.hub_address}:{network.hub_port}"
     c.ConfigurableHTTPProxy.api_url = network.proxy_api or f"http://127.0.0.1:{network.proxy_port}"
@@ -61,7 +75,11 @@ def configure_network(c: Config, settings: Settings) -> None:
     c.JupyterHub.cleanup_proxy = c.JupyterHub.cleanup_servers = not settings.servers.in_containers
     secure = {"secure": True} if network.encrypted else {}
     c.JupyterHub.tornado_settings = {
-        "headers": {**HEADERS, **({"Strict-Transport-Security": "max-age=31536000"} if network.encrypted else {})},
+        "headers": {
+            **HEADERS,
+            "Content-Security-Policy": content_security_policy(settings),
+            **({"Strict-Transport-Security": "max-age=31536000"} if network.encrypted else {}),
+        },
         "cookie_options": {"samesite": "Lax", **secure},
         # Pages carry the token in themselves, so no script has to read the cookie.
         "xsrf_cookie_kwargs": {"httponly": True, "samesite": "Lax", **secure},
@@ -81,7 +99,7 @@ def proxy_command(settings: Settings) -> list[str]:
         f"--message-mb={network.message_mb}",
         f"--upload-mb={network.upload_mb}",
         *([f"--redirect-port={network.redirect_port}"] if network.redirect_port else []),
-        *(["--behind-tls"] if network.public_url.startswith("https://") and not tls else []),
+        *(["--behind-tls"] if network.encrypted and not tls else []),
         *tls,
     ]
 
@@ -171,7 +189,7 @@ def _kept_ports(settings: Settings) -> dict[str, int]:
 def public_address(settings: Settings) -> str:
     """The address that people open."""
     network = settings.network
-    if network.public_url or network.subdomain_host:
-        return (network.public_url or network.subdomain_host).rstrip("/")
+    if network.public:
+        return network.public.rstrip("/")
     host = "127.0.0.1" if network.address in EVERYWHERE else network.address
     return f"{'https' if network.tls_certificate else 'http'}://{host}:{network.port}"

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from imagine_hub.configuration import configure
 from imagine_hub.network import proxy_addresses, proxy_command
-from imagine_hub.proxy import main as run_proxy
+from imagine_hub.proxy.__main__ import main as run_proxy
 from imagine_hub.settings import REPOSITORY, Settings, read_settings
 from traitlets.config import Config
 
@@ -104,6 +104,13 @@ def test_the_proxy_is_started_as_the_hub_would_start_it(compose: dict[str, Any],
     left = {word for word in wanted if not word.startswith(differ)}
     assert left <= {*given}
     assert {word.split("=")[0] for word in given} <= set(_options_of_the_proxy()) | {"python", "-m", "imagine_hub.proxy"}
+
+
+def test_the_line_for_names_of_users_is_one_of_the_proxy_s(settings: Settings) -> None:
+    named = settings.replace("network", subdomain_host=settings.network.public_url)
+    (word,) = {*proxy_addresses(named)} - {*proxy_addresses(settings)}
+    assert word in _options_of_the_proxy()
+    assert f"      # - {word}\n" in (HUB / "compose.yaml").read_text(encoding="utf-8")
 
 
 def _options_of_the_proxy() -> list[str]:

@@ -79,6 +79,16 @@ def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
         ('[network]\nport = "8000"\n', "network.port in settings.toml is '8000', but must be a whole number"),
         ("[network]\nport = true\n", "network.port in settings.toml is True, but must be a whole number"),
         ("[network]\nport = 80000\n", "network.port is 80000, but must be from 0 to 65535"),
+        ('[network]\nsubdomain_host = "https://10.1.2.3"\n', "network.subdomain_host is 'https://10.1.2.3', but must be a name"),
+        ('[network]\nsubdomain_host = "https://a.org/hub"\n', "network.subdomain_host is .*, but must be a name"),
+        (
+            '[network]\nsubdomain_host = "https://a.org"\npublic_url = "https://a.org:8443"\n',
+            "people open one address, so give the same twice",
+        ),
+        (
+            '[network]\nsubdomain_host = "http://a.org"\ntls_certificate = "c"\ntls_key = "k"\n',
+            "the hub has a certificate: begin it with https://",
+        ),
         ("[servers]\nidle_minutes = 1\n", "servers.idle_minutes is 1, but must be from 10"),
         ('[login]\nusers = "ada"\n', "login.users in settings.toml is 'ada', but must be a list of texts"),
         ("[login]\nusers = []\n", "login.users is empty, so nobody could log in"),

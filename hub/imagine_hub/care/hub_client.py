@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from jupyterhub.utils import subdomain_hook_idna
 
 from imagine_hub.care.checks.certificate import file_of
 from imagine_hub.care.running import running_at
@@ -191,7 +192,7 @@ async def connected(settings: Settings, token: str) -> AsyncIterator[HubClient]:
     scheme = "https" if network.tls_certificate else "http"
     host = urlsplit(public_address(settings)).hostname or listens
     user = settings.health.user
-    own = f"{user}.{urlsplit(network.subdomain_host).hostname}" if network.subdomain_host else host
+    own = subdomain_hook_idna(user, host, "user") if network.subdomain_host else host
     connector = aiohttp.TCPConnector(resolver=_Here(listens), ssl=_exactly(settings) if network.tls_certificate else True)
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S)
     # No proxy of the environment is asked either.

@@ -42,7 +42,7 @@ def configure_server(c: Config, values: Mapping[str, Any]) -> None:
     c : Config
         The server's configuration; it is only set, never read.
     values : mapping
-        ``kernel_idle_s`` [s], ``warm_apps``, ``message_mb`` [MB], as the hub gives them; defaults for what is missing.
+        ``encrypted``, ``kernel_idle_s`` [s], ``warm_apps``, ``message_mb`` [MB], as the hub gives them; defaults for what is missing.
     """
     configure_access(c, values)
     configure_kernels(c, values)
@@ -58,7 +58,7 @@ def configure_access(c: Config, values: Mapping[str, Any]) -> None:
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "same-origin",
         },
-        "xsrf_cookie_kwargs": {"samesite": "Lax"},
+        "xsrf_cookie_kwargs": {"samesite": "Lax", **({"secure": True} if values.get("encrypted") else {})},
         "websocket_max_message_size": int(values.get("message_mb", 256)) * MEGABYTE,
     }
     c.ContentsManager.allow_hidden = False

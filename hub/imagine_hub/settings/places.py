@@ -75,7 +75,42 @@ class Network:
             if value and not (parts.scheme in ("http", "https") and parts.hostname):
                 raise SettingsError(f"network.{name} is {value!r}, but must be an address with http:// or https:// in front.")
 
+        self._check_subdomains()
+
+    def _check_subdomains(self) -> None:
+        own, other = urlsplit(self.subdomain_host), urlsplit(self.public_url)
+        if not self.subdomain_host:
+            return
+        labels = (own.hostname or "").split(".")
+        if len(labels) < 2 or labels[-1].isdigit() or own.path.strip("/"):
+            raise SettingsError(
+                f"network.subdomain_host is {self.subdomain_host!r}, but must be a name of at least two parts without a path, such as "
+                "https://hub.example.org: the names of users come before it."
+            )
+        if self.public_url and (own.scheme, own.netloc) != (other.scheme, other.netloc):
+            raise SettingsError(
+                f"network.subdomain_host is {self.subdomain_host!r} and network.public_url {self.public_url!r}: people open one "
+                "address, so give the same twice, or leave public_url empty."
+            )
+        if self.tls_certificate and own.scheme != "https":
+            raise SettingsError(
+                f"network.subdomain_host is {self.subdomain_host!r}, but the hub has a certificate: begin it with https://"
+            )
+
+    @property
+    def public(self) -> str:
+        """The address that people open, ``""`` where it is the one on which the hub listens."""
+        return self.public_url or self.subdomain_host
+
     @property
     def encrypted(self) -> bool:
         """Whether people reach the hub over TLS: its own, or that of a server in front of it."""
-        return bool(self.tls_certificate) or self.public_url.startswith("https://")
+        return bool(self.tls_certificate) or self.public.startswith("https://")
+
+    @property
+    def host_cookies(self) -> bool:
+        """Whether cookies bear the prefix ``__Host-``, so that no page of a user can set one that another name would take for its own.
+
+        Browsers accept it over TLS only, and without a name for every user it would show each server the cookies of all others.
+        """
+        return bool(self.subdomain_host) and self.encrypted

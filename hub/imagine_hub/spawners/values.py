@@ -18,6 +18,7 @@ def server_values(settings: Settings) -> str:
     return json.dumps(
         {
             "kernel_idle_s": settings.servers.kernel_idle_minutes * 60,
+            "encrypted": settings.network.encrypted,
             "message_mb": settings.network.message_mb,
             "warm_apps": settings.servers.warm_apps,
         },

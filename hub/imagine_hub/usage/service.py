@@ -215,8 +215,16 @@ class MetricsHandler(web.RequestHandler):
         )
 
 
-def application(desk: Desk, prefix: str) -> web.Application:
-    """The service below its prefix, such as ``/services/usage/``."""
+def application(desk: Desk, prefix: str, public: str = "") -> web.Application:
+    """The service below its prefix, such as ``/services/usage/``.
+
+    Parameters
+    ----------
+    desk : Desk
+    prefix : str
+    public : str
+        Address that people open, where the hub knows it.
+    """
     loader = jinja2.FileSystemLoader([str(Path(__file__).with_name("templates")), str(TEMPLATES)])
     shared = {"desk": desk}
     return web.Application(
@@ -231,6 +239,7 @@ def application(desk: Desk, prefix: str) -> web.Application:
         hub_pages=desk.hub,
         prefix=prefix,
         cookie_secret=secrets.token_bytes(32),
+        xsrf_cookie_kwargs={"httponly": True, "samesite": "Lax", "secure": public.startswith("https://")},
     )
 
 
@@ -251,7 +260,7 @@ async def serve(environ: dict[str, str]) -> None:
     sampler = Sampler(office, fetch)
     desk = Desk(office, sampler, kept_secret(accounting.files.metrics_token), f"{accounting.hub_origin}{base}hub/", base)
     address = urlsplit(environ["JUPYTERHUB_SERVICE_URL"])
-    app = application(desk, environ["JUPYTERHUB_SERVICE_PREFIX"])
+    app = application(desk, environ["JUPYTERHUB_SERVICE_PREFIX"], environ.get("JUPYTERHUB_PUBLIC_URL", ""))
     app.listen(address.port or 0, address.hostname or "127.0.0.1", xheaders=True)
     await sampler.run()
 

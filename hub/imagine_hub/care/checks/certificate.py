@@ -35,6 +35,12 @@ def certificate(settings: Settings) -> Finding | None:
         return problem(name, f"{path} is valid only from {begins:%Y-%m-%d %H:%M} UTC", "Wait, or set the clock of this machine.")
     names = _names(first)
     missing = [host for host in hosts(settings) if not _covers(names, host)]
+    if [host.startswith("*.") for host in missing] == [True]:
+        return problem(
+            name,
+            f"{path} is for {', '.join(names)}, not for {missing[0]}, under which the servers of users are",
+            f"Get one for both names (certbot certonly --dns-… -d {missing[0][2:]} -d '{missing[0]}'), or empty network.subdomain_host.",
+        )
     if missing:
         return problem(
             name,

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import ipaddress
+import socket
+from urllib.parse import urlsplit
 
 import psutil
+from jupyterhub.utils import subdomain_hook_idna
 
 from imagine_hub.care.finding import Finding, fine, problem, warning
 from imagine_hub.care.running import running_at
@@ -90,7 +93,7 @@ def exposure(settings: Settings) -> Finding:
             f"the hub itself listens for servers on every network (network.hub_address {network.hub_address!r})",
             "Give the gateway of the network of the servers instead, so that nobody else reaches it.",
         )
-    tls = "TLS of its own" if network.tls_certificate else f"TLS of the server in front ({network.public_url})"
+    tls = "TLS of its own" if network.tls_certificate else f"TLS of the server in front ({network.public})"
     if not network.tls_certificate:
         return warning(
             name,
@@ -98,6 +101,47 @@ def exposure(settings: Settings) -> Finding:
             "Set network.address to 127.0.0.1, or close the port to everybody but that server.",
         )
     return fine(name, f"it listens on {where}, port {network.port}, with {tls}")
+
+
+def names_of_users(settings: Settings) -> Finding | None:
+    """Where every user has a name of their own: all of these names lead to one machine, and to the port of the hub."""
+    name, network = "names of users", settings.network
+    own = urlsplit(network.subdomain_host)
+    if not own.hostname:
+        return None
+    port = own.port or (443 if own.scheme == "https" else 80)
+    # With a server in front the port is that one's.
+    if (network.tls_certificate or own.scheme == "http") and not network.proxy_api and port != network.port:
+        return problem(
+            name,
+            f"network.subdomain_host leads to port {port}, and the hub listens on {network.port}",
+            f"Write the port in it, {own.scheme}://{own.hostname}:{network.port}, or set network.port to {port}.",
+        )
+    if own.hostname.endswith(".localhost"):
+        return fine(name, f"browsers take {own.hostname} and every name before it for this machine")
+    tried = subdomain_hook_idna("imagine-check", own.hostname, "user")
+    places = {host: _addresses(host) for host in (own.hostname, tried)}
+    unknown = [host for host, addresses in places.items() if not addresses]
+    if unknown:
+        return warning(
+            name,
+            f"this machine finds no address for {' and '.join(unknown)}",
+            f"Enter {own.hostname} and *.{own.hostname} in DNS; if only others can look them up, ask on another computer.",
+        )
+    if places[own.hostname] != places[tried]:
+        return problem(
+            name,
+            f"{own.hostname} leads to {', '.join(places[own.hostname])}, but {tried} to {', '.join(places[tried])}",
+            f"Let *.{own.hostname} lead to the same machine in DNS.",
+        )
+    return fine(name, f"{own.hostname} and names such as {tried} lead to {', '.join(places[tried])}")
+
+
+def _addresses(host: str) -> list[str]:
+    try:
+        return sorted({str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
+    except OSError:
+        return []
 
 
 def is_local(address: str) -> bool:
