@@ -85,6 +85,30 @@ class EngineError(HubError):
             "network.hub_address, or let the hub make the network."
         )
 
+    @classmethod
+    def no_swarm(cls, address: str) -> EngineError:
+        """It commands this machine only."""
+        return cls(
+            f"The container engine at {address} leads no swarm: make it a manager (docker swarm init), name the engine of one in "
+            'containers.engine, or take servers.spawner = "docker".'
+        )
+
+    @classmethod
+    def no_overlay(cls, name: str) -> EngineError:
+        """The network ends at this machine, or the hub's container cannot be in it."""
+        return cls(
+            f"The network {name!r} is no attachable overlay network: remove it (docker network rm {name}) and let the hub make it, or "
+            "name another one in containers.network."
+        )
+
+    @classmethod
+    def not_joined(cls, name: str, hub: str, reason: str) -> EngineError:
+        """The hub's own container stays outside."""
+        return cls(
+            f"The container {hub!r} cannot join the network {name!r} ({reason}): see that its machine is not drained (docker node ls), "
+            f"or start it anew with --network {name}."
+        )
+
 
 class ProviderError(HubError):
     """The provider of the institution cannot be used."""

@@ -266,7 +266,9 @@ def _wait_until_up(hub: subprocess.Popen[bytes], settings: Settings, log: Path) 
             continue
         connection = _connection(settings)
         try:
-            connection.request("GET", "/hub/login")
+            # Where every user has a name of their own, the hub is found by its own only.
+            name = {"Host": urlsplit(settings.network.subdomain_host).netloc} if settings.network.subdomain_host else {}
+            connection.request("GET", "/hub/login", headers=name)
             if connection.getresponse().status == http.client.OK:
                 return
         except (OSError, http.client.HTTPException):
@@ -309,7 +311,14 @@ def in_the_network_of_containers(settings: Settings) -> Settings:
     ------
     EngineError
         There is no engine, or the network cannot be made.
+    SettingsError
+        The settings are not for a swarm.
     """
+    if settings.servers.spawner == "swarm":
+        from imagine_hub.spawners.overlay import ensure_overlay
+
+        ensure_overlay(settings)
+        return settings
     here = settings.network.hub_address == Network().hub_address
     if settings.servers.spawner != "docker" or not here:
         return settings

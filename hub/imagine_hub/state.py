@@ -118,6 +118,14 @@ class StateFolder:
             raise StateError.not_writable(self.path, error.strerror or str(error)) from error
 
 
+def folder_of_lines(settings: Settings) -> Path:
+    """Where each container gets a folder for the lines on its use: with the homes, where they lie on storage that machines share."""
+    if settings.servers.spawner == "swarm":
+        # No name of a user begins with a full stop.
+        return Path(settings.containers.homes) / ".usage"
+    return StateFolder(settings.state.path).usage
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read; other readers see the old content or the new one, never half of it."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

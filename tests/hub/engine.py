@@ -106,15 +106,7 @@ class Engine:
             skeleton(),
             repository=IMAGE.partition(":")[0],
             tag=IMAGE.partition(":")[2],
-            changes=[
-                "USER jovyan",
-                "WORKDIR /home/jovyan",
-                # As in a real image: somebody has to take up processes that lost their parent.
-                'ENTRYPOINT ["/usr/bin/docker-init", "--"]',
-                f"ENV PATH={Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
-                f"ENV PYTHONPATH={REPOSITORY}/hub",
-                f"ENV IMAGINE_NOTEBOOKS={NOTEBOOKS}",
-            ],
+            changes=image_changes(),
         )
 
     def mounts(self, notebooks: Path) -> list[str]:
@@ -134,6 +126,19 @@ class Engine:
             "IMAGINE_HUB_CONTAINERS_NETWORK": NETWORK,
             "IMAGINE_HUB_CONTAINERS_SUBNET": self.subnet,
         }
+
+
+def image_changes() -> list[str]:
+    """What the skeleton starts with, as lines of a Dockerfile."""
+    return [
+        "USER jovyan",
+        "WORKDIR /home/jovyan",
+        # As in a real image: somebody has to take up processes that lost their parent.
+        'ENTRYPOINT ["/usr/bin/docker-init", "--"]',
+        f"ENV PATH={Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+        f"ENV PYTHONPATH={REPOSITORY}/hub",
+        f"ENV IMAGINE_NOTEBOOKS={NOTEBOOKS}",
+    ]
 
 
 def skeleton() -> bytes:

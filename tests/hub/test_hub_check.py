@@ -173,6 +173,28 @@ class TestNetwork:
         found = network.exposure(Settings().replace("network", **values))
         assert (found.state, words in found.seen) == (state, True)
 
+    def test_names_of_users(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def look(**values: str | int) -> Finding:
+            found = network.names_of_users(Settings().replace("network", **values))
+            assert found is not None
+            return found
+
+        assert network.names_of_users(Settings()) is None
+        assert look(subdomain_host="http://hub.localhost:8000").state is State.FINE
+        tls = {"tls_certificate": "c", "tls_key": "k"}
+        found = look(subdomain_host="https://hub.example.org", **tls)
+        assert (found.state, "leads to port 443, and the hub listens on 8000" in found.seen) == (State.PROBLEM, True)
+        # The names that end so are nobody's (RFC 6761), so the system finds none of them.
+        found = look(subdomain_host="https://hub.invalid", port=443, **tls)
+        assert (found.state, "no address for hub.invalid and imagine-check.hub.invalid" in found.seen) == (State.WARNING, True)
+        # A resolver that knows the name and not what is before it is a thing of other networks.
+        places = {"hub.example.org": "192.0.2.7", "imagine-check.hub.example.org": "192.0.2.8"}
+        monkeypatch.setattr(network, "_addresses", lambda host: [places[host]])
+        found = look(subdomain_host="https://hub.example.org")
+        assert (found.state, "*.hub.example.org lead to the same machine" in found.remedy) == (State.PROBLEM, True)
+        places["imagine-check.hub.example.org"] = "192.0.2.7"
+        assert look(subdomain_host="https://hub.example.org").state is State.FINE
+
 
 def made_certificate(folder: Path, *names: str, days: float = 90, begins_days: float = -1) -> Settings:
     key = ec.generate_private_key(ec.SECP256R1())
@@ -237,6 +259,12 @@ class TestCertificate:
         if subdomains:
             settings = settings.replace("network", subdomain_host="https://hub.example.org")
         assert certificate.certificate(settings).state is state
+
+    def test_a_wildcard_that_is_missing(self, tmp_path: Path) -> None:
+        settings = made_certificate(tmp_path, "hub.example.org").replace("network", subdomain_host="https://hub.example.org")
+        found = certificate.certificate(settings)
+        assert found.seen.endswith("not for *.hub.example.org, under which the servers of users are")
+        assert "-d hub.example.org -d '*.hub.example.org'" in found.remedy
 
     def test_a_number_as_name(self, tmp_path: Path) -> None:
         settings = made_certificate(tmp_path, "192.0.2.7").replace("network", public_url="", address="192.0.2.7")
@@ -415,7 +443,8 @@ class TestGpus:
         shown.write_text("Failed to initialize NVML: Driver/library version mismatch\n", encoding="utf-8")
         found = gpus.driver(settings)
         assert (found.state, "version mismatch" in found.seen) == (State.PROBLEM, True)
-        assert gpus.driver(settings.replace("servers", spawner="swarm")).state is State.WARNING
+        # In a swarm they are on other machines, whose labels say which.
+        assert gpus.driver(settings.replace("servers", spawner="swarm")) is None
 
     def test_nobody_was_promised_one(self) -> None:
         assert gpus.driver(Settings()) is None

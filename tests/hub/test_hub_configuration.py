@@ -108,8 +108,6 @@ def test_unknown_kinds_are_refused_by_name(settings: Settings) -> None:
         configure_login(Config(), settings.replace("login", authenticator="passwords"), "p" * 12)
     with pytest.raises(SettingsError, match=r"Unknown servers.spawner 'locla' .*Did you mean 'local'\?"):
         settings.replace("servers", spawner="locla")
-    with pytest.raises(SettingsError, match=r"\"swarm\" is not there yet: take"):
-        configure_spawner(Config(), settings.replace("servers", spawner="swarm"))
 
 
 def test_the_culler_has_the_least_scopes(settings: Settings) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import ipaddress
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from imagine_hub.chart import configure_in_chart
 from imagine_hub.settings import REPOSITORY, Settings, read_settings
 from imagine_hub.spawners import configure_spawner
 from imagine_hub.spawners.kubernetes import PodSpawner
+from imagine_hub.state import StateFolder
+from imagine_hub.usage.ledger import Ledger
 from jupyterhub import orm
 from jupyterhub.app import JupyterHub
 from jupyterhub.auth import Authenticator
@@ -76,6 +80,15 @@ def start(settings: Settings, name: str = "ada", groups: tuple[str, ...] = (), o
 
 
 async def _start(settings: Settings, name: str, groups: tuple[str, ...], options: object) -> Made:
+    with _asked(settings, name, groups, options) as spawner:
+        await spawner.load_user_options()
+        plain = spawner.api.api_client.sanitize_for_serialization
+        return Made(plain(await spawner.get_pod_manifest()), plain(spawner.get_pvc_manifest()), spawner.get_state())
+
+
+@contextmanager
+def _asked(settings: Settings, name: str, groups: tuple[str, ...], options: object) -> Iterator[Any]:
+    """The spawner of a user who has asked for a server."""
     c = Config()
     configure_spawner(c, settings)
     engine = create_engine("sqlite://", poolclass=StaticPool)
@@ -90,9 +103,36 @@ async def _start(settings: Settings, name: str, groups: tuple[str, ...], options
         spawner = user.spawners[""]
         spawner.api_token = "made-for-this-start"
         spawner.user_options = options
+        yield spawner
+
+
+def test_a_start_and_an_end_are_noted_once(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings.replace("state", folder=str(tmp_path / "state"))
+    StateFolder(settings.state.path).prepare()
+    ends = iter([None, 137, 137])
+
+    async def of_the_cluster(_: KubeSpawner) -> tuple[str, int]:
+        return "10.0.0.5", 8888
+
+    async def told(_: KubeSpawner) -> int | None:
+        return next(ends)
+
+    monkeypatch.setattr(KubeSpawner, "_start", of_the_cluster)
+    monkeypatch.setattr(KubeSpawner, "poll", told)
+    asyncio.run(_live(settings))
+    ledger = Ledger.of(settings)
+    started, stopped = ledger.marks()
+    ledger.close()
+    assert (started.action, started.profile, started.cpus, started.gpus) == ("start", "large", 4, 0)
+    assert (stopped.action, stopped.reason) == ("stop", "exit code 137")
+
+
+async def _live(settings: Settings) -> None:
+    """Start a pod and ask three times whether it runs, which it does the first time."""
+    with _asked(settings, "ada", (), {"profile": "large"}) as spawner:
         await spawner.load_user_options()
-        plain = spawner.api.api_client.sanitize_for_serialization
-        return Made(plain(await spawner.get_pod_manifest()), plain(spawner.get_pvc_manifest()), spawner.get_state())
+        assert await spawner._start() == ("10.0.0.5", 8888)
+        assert [await spawner.poll() for _ in range(3)] == [None, 137, 137]
 
 
 def container(made: Made) -> dict[str, Any]:

@@ -43,6 +43,9 @@ def copies(settings: Settings, target: Path) -> Iterator[tuple[str, bool]]:
     EngineError
         The engine does not answer, or has no image to make a container of; or homes lie on other machines.
     """
+    if settings.servers.spawner == "swarm" and settings.containers.homes:
+        # Files of a folder that all machines share, and no volumes.
+        return
     if settings.servers.spawner != "docker":
         raise EngineError(
             f'With servers.spawner = "{settings.servers.spawner}" homes lie where --volumes cannot see them: back them up on each '

@@ -10,7 +10,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from imagine_hub.gpus.allocator import Allocator
-from imagine_hub.gpus.inventory import Inventory, look
+from imagine_hub.gpus.inventory import Inventory
+from imagine_hub.gpus.machines import look, swarm_of
 from imagine_hub.settings import Gpus
 from imagine_hub.state import StateFolder
 
@@ -32,7 +33,7 @@ def database_url(settings: Settings) -> str:
 
 
 class Desk:
-    """The allocator with the GPUs of this machine.
+    """The allocator with the GPUs of this machine, or of those of a swarm.
 
     Parameters
     ----------
@@ -40,10 +41,13 @@ class Desk:
         The database.
     rules : Gpus
         Section ``[gpus]`` of the settings.
+    swarm : str
+        Address of the engine whose swarm has the GPUs; ``""`` for this machine.
     """
 
-    def __init__(self, url: str, rules: Gpus) -> None:
+    def __init__(self, url: str, rules: Gpus, swarm: str = "") -> None:
         self.rules = rules
+        self._swarm = swarm
         self.allocator = Allocator(url, rules)
         self._inventory: Inventory | None = None
         self._looked = 0.0
@@ -53,7 +57,7 @@ class Desk:
         """What may be given out, at most a minute old; the allocator knows it too."""
         async with self._looking:
             if self._inventory is None or time.monotonic() - self._looked > LOOK_AGAIN_S:
-                self._inventory = await asyncio.to_thread(look, self.rules.uuids)
+                self._inventory = await asyncio.to_thread(look, self.rules.uuids, swarm=self._swarm)
                 self._looked = time.monotonic()
                 await asyncio.to_thread(self.allocator.set_pool, [gpu.uuid for gpu in self._inventory.gpus])
             return self._inventory
@@ -61,12 +65,12 @@ class Desk:
 
 def desk(settings: Settings) -> Desk:
     """The one desk of this process for these settings."""
-    return _desk(database_url(settings), json.dumps(asdict(settings.gpus), sort_keys=True))
+    return _desk(database_url(settings), json.dumps(asdict(settings.gpus), sort_keys=True), swarm_of(settings))
 
 
 @functools.cache
-def _desk(url: str, rules: str) -> Desk:
-    return Desk(url, rules_from_json(rules))
+def _desk(url: str, rules: str, swarm: str) -> Desk:
+    return Desk(url, rules_from_json(rules), swarm)
 
 
 def rules_from_json(text: str) -> Gpus:

@@ -15,13 +15,15 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
 from imagine_hub.gpus.allocator import Allocator
 from imagine_hub.gpus.desk import rules_from_json
-from imagine_hub.gpus.inventory import look, use
+from imagine_hub.gpus.inventory import use
+from imagine_hub.gpus.machines import look
 from imagine_hub.gpus.records import Holding
 from imagine_hub.gpus.watch import LOG, look_after
 
 # The service is told these in its environment: other users could read its command line.
 DATABASE_VARIABLE = "IMAGINE_GPU_DATABASE"
 RULES_VARIABLE = "IMAGINE_GPU_RULES"
+SWARM_VARIABLE = "IMAGINE_GPU_SWARM"
 EVERY_VARIABLE = "IMAGINE_GPU_EVERY_S"
 EVERY_S = 30.0
 # A server that has just been asked for may not be in the hub's list yet.
@@ -81,12 +83,15 @@ class Hub:
         return json.loads(answer.body) if answer.body else None
 
 
-async def run(allocator: Allocator, hub: Hub, *, every_s: float) -> None:
-    """Look after the GPUs until the process ends."""
+async def run(allocator: Allocator, hub: Hub, *, every_s: float, swarm: str = "") -> None:
+    """Look after the GPUs until the process ends.
+
+    The driver of this machine says how busy GPUs are. Those of other machines of a swarm it does not know, and they never count as idle.
+    """
     while True:
         started = time.time()
         try:
-            inventory = await asyncio.to_thread(look, allocator.rules.uuids)
+            inventory = await asyncio.to_thread(look, allocator.rules.uuids, swarm=swarm)
             await asyncio.to_thread(allocator.set_pool, [gpu.uuid for gpu in inventory.gpus])
             # Leases are read before the list is asked for: what is in them and not in the list has ended.
             for gone in allocator.reconcile(await hub.active(), known_before=started - YOUNG_S):
@@ -103,7 +108,8 @@ def main(environ: Mapping[str, str] = os.environ) -> None:
     logging.basicConfig(level=logging.INFO, format="[%(levelname).1s %(asctime)s gpus] %(message)s")
     allocator = Allocator(environ[DATABASE_VARIABLE], rules_from_json(environ[RULES_VARIABLE]))
     hub = Hub(environ["JUPYTERHUB_API_URL"], environ["JUPYTERHUB_API_TOKEN"])
-    asyncio.run(run(allocator, hub, every_s=float(environ.get(EVERY_VARIABLE, EVERY_S))))
+    every_s, swarm = float(environ.get(EVERY_VARIABLE, EVERY_S)), environ.get(SWARM_VARIABLE, "")
+    asyncio.run(run(allocator, hub, every_s=every_s, swarm=swarm))
 
 
 if __name__ == "__main__":

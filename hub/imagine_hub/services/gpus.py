@@ -9,7 +9,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from imagine_hub.gpus.desk import database_url, gives_gpus
-from imagine_hub.gpus.service import DATABASE_VARIABLE, EVERY_VARIABLE, RULES_VARIABLE
+from imagine_hub.gpus.machines import swarm_of
+from imagine_hub.gpus.service import DATABASE_VARIABLE, EVERY_VARIABLE, RULES_VARIABLE, SWARM_VARIABLE
 from imagine_hub.processes import RUN_VARIABLE
 from imagine_hub.services.service import Service
 
@@ -28,6 +29,7 @@ def gpu_watch(settings: Settings) -> Service | None:
         RUN_VARIABLE: str(settings.state.path),
         DATABASE_VARIABLE: database_url(settings),
         RULES_VARIABLE: json.dumps(asdict(settings.gpus), sort_keys=True),
+        **({SWARM_VARIABLE: swarm} if (swarm := swarm_of(settings)) else {}),
         **({EVERY_VARIABLE: os.environ[EVERY_VARIABLE]} if EVERY_VARIABLE in os.environ else {}),
     }
     return Service(

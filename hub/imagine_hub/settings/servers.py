@@ -56,7 +56,7 @@ class Servers:
 
 @dataclass(frozen=True, kw_only=True)
 class Containers:
-    """What a container is made of and what it may do: spawner = "docker"."""
+    """What a container is made of and what it may do: spawner = "docker" or "swarm"."""
 
     image: str = "imagine-cpu:0.1.0"
     gpu_image: str = "imagine-gpu:0.1.0"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imagine_hub.errors import SettingsError
 from imagine_hub.spawn_form import configure_profiles
 from imagine_hub.spawners.local import configure_local
 
@@ -22,12 +21,8 @@ def configure_spawner(c: Config, settings: Settings) -> None:
     Raises
     ------
     SettingsError
-        The spawner is not there yet.
+        The other settings do not fit the spawner.
     """
-    if settings.servers.spawner not in SPAWNERS:
-        raise SettingsError(
-            f'servers.spawner = "{settings.servers.spawner}" is not there yet: take "docker" for one machine, "kubernetes" for several.'
-        )
     c.Spawner.start_timeout = settings.servers.start_timeout_s
     c.Spawner.http_timeout = settings.servers.start_timeout_s
     c.Spawner.default_url = "/lab"
@@ -46,6 +41,12 @@ def _docker(c: Config, settings: Settings) -> None:
     configure_docker(c, settings)
 
 
+def _swarm(c: Config, settings: Settings) -> None:
+    from imagine_hub.spawners.swarm import configure_swarm
+
+    configure_swarm(c, settings)
+
+
 def _kubernetes(c: Config, settings: Settings) -> None:
     from imagine_hub.spawners.kubernetes import configure_kubernetes
 
@@ -53,4 +54,9 @@ def _kubernetes(c: Config, settings: Settings) -> None:
 
 
 # Each is imported when it is chosen: a hub of processes needs no client of an engine.
-SPAWNERS: dict[str, Callable[[Config, Settings], None]] = {"local": configure_local, "docker": _docker, "kubernetes": _kubernetes}
+SPAWNERS: dict[str, Callable[[Config, Settings], None]] = {
+    "local": configure_local,
+    "docker": _docker,
+    "swarm": _swarm,
+    "kubernetes": _kubernetes,
+}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagine_hub.spawners.sized import FOLDER_NAME
 from imagine_hub.spawners.values import SERVER_VARIABLE, server_values
-from imagine_hub.state import StateFolder
+from imagine_hub.state import folder_of_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,7 +58,7 @@ def writable(settings: Settings, *, user: str, escaped: str, groups: Iterable[st
     """What the user can write, by volume or folder of the host: her home, her groups' folders, and the lines on her use."""
     found = {home_of(settings, escaped): HOME}
     if settings.usage.enabled:
-        found[str(StateFolder(settings.state.path).usage / user)] = "/usage"
+        found[str(folder_of_lines(settings) / user)] = "/usage"
     if settings.containers.groups:
         for group in sorted(groups):
             folder = Path(settings.containers.groups) / group
@@ -88,7 +88,7 @@ def prepare_folders(settings: Settings, *, user: str, escaped: str) -> None:
         _make(Path(settings.containers.homes) / escaped, others=0)
     if settings.usage.enabled:
         # The state folder around it is closed to everybody else.
-        _make(StateFolder(settings.state.path).usage / user, others=0o007)
+        _make(folder_of_lines(settings) / user, others=0o007)
 
 
 def _make(folder: Path, *, others: int) -> None:

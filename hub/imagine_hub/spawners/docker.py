@@ -52,28 +52,20 @@ class ContainerSpawner(Starting, Sized, DockerSpawner):  # type: ignore[misc]
         try:
             await super().stop(now=now)
         finally:
-            await self._ended("stopped")
+            await self.ended("stopped")
 
     async def poll(self) -> int | str | None:
         """None while it runs; otherwise how it ended, in words."""
         found = await self.get_object()
         if found is None:
-            return await self._ended("it is gone")
+            return await self.ended("it is gone")
         state = found["State"]
         if state["Running"] or state["Status"] == "created":
             await self.keep_gpus()
             return None
         if state["OOMKilled"]:
-            return await self._ended("it needed more memory than its size has")
-        return await self._ended(f"exit code {state['ExitCode']}")
-
-    async def _ended(self, words: str) -> str:
-        # Asked again and again while nothing runs: only the first time is an end.
-        if self.profile_name:
-            await self.leave_gpus()
-            await self.note_stopped(words)
-            self.profile_name = ""
-        return words
+            return await self.ended("it needed more memory than its size has")
+        return await self.ended(f"exit code {state['ExitCode']}")
 
     async def _prepare(self, profile: Profile) -> None:
         self.image = container.image_of(self.site, profile)
@@ -89,12 +81,16 @@ class ContainerSpawner(Starting, Sized, DockerSpawner):  # type: ignore[misc]
         """Leave nothing behind of a start that failed."""
         try:
             if await self.get_object() is not None:
-                said = await self.docker("logs", self.container_id, tail=40)
-                self.log.error("The container of %s said at last:\n%s", self.user.name, said.decode(errors="replace"))
+                self.log.error("The container of %s said at last:\n%s", self.user.name, await self.last_words())
                 await self.remove_object()
         except Exception as error:  # the reason of the failure matters more than that of the tidying
             self.log.warning("The container of %s could not be removed: %s", self.user.name, error)
         await self.leave_gpus()
+
+    async def last_words(self) -> str:
+        """What the container said at last."""
+        said: bytes = await self.docker("logs", self.container_id, tail=40)
+        return said.decode(errors="replace")
 
     def _refused(self, error: Any) -> SpawnException:
         reason = error.explanation or str(error)
@@ -133,7 +129,6 @@ def configure_containers(c: Config, settings: Settings) -> None:
     c.DockerSpawner.pull_policy = "never"
     # Nobody names an image: a size has one.
     c.DockerSpawner.allowed_images = {}
-    c.DockerSpawner.remove = True
     # A container may end without the hub, which then looks often enough for nobody to wait long.
     c.Spawner.poll_interval = 10
     c.Spawner.cmd = ["python", "-m", SERVER_MODULE]
@@ -148,6 +143,7 @@ def configure_docker(c: Config, settings: Settings) -> None:
     """Set up containers on this machine."""
     configure_containers(c, settings)
     c.JupyterHub.spawner_class = ContainerSpawner
+    c.DockerSpawner.remove = True
     c.DockerSpawner.use_internal_ip = True
     c.DockerSpawner.extra_host_config = host_config
     c.DockerSpawner.extra_create_kwargs = create_arguments

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kubespawner import KubeSpawner
 
 from imagine_hub.spawners.container import GROUP_ID, HOME, USER_ID, image_of
-from imagine_hub.spawners.sized import GIGABYTE, Sized
+from imagine_hub.spawners.sized import GIGABYTE, SURE_OF, Sized
 from imagine_hub.spawners.values import SERVER_MODULE, SERVER_VARIABLE, server_values
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from imagine_hub.settings import Profile, Settings
 
 GPU = "nvidia.com/gpu"
-# Part of its processors that a pod is sure of: most servers wait for their person most of the time.
-SURE_OF = 0.25
 
 
 class PodSpawner(Sized, KubeSpawner):  # type: ignore[misc]
@@ -41,6 +39,28 @@ class PodSpawner(Sized, KubeSpawner):  # type: ignore[misc]
         self.extra_resource_guarantees = dict(self.extra_resource_limits)
         self.tolerations = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}] if profile.gpus else []
         self.extra_labels = labels(profile)
+
+    async def _start(self) -> tuple[str, int]:
+        # What KubeSpawner's start wraps; a start that fails is none.
+        found: tuple[str, int] = await super()._start()
+        profile = self.profile
+        assert profile is not None  # taken when the start began
+        await self.note_started(profile)
+        return found
+
+    async def stop(self, now: bool = False) -> None:
+        """Delete the pod; the home stays."""
+        try:
+            await super().stop(now=now)
+        finally:
+            await self.ended("stopped")
+
+    async def poll(self) -> int | None:
+        """None while it runs, otherwise its exit code."""
+        code: int | None = await super().poll()
+        if code is not None:
+            await self.ended(f"exit code {code}")
+        return code
 
     def get_env(self) -> dict[str, Any]:
         """The environment, with what a program has to know of its size."""

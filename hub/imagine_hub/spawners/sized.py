@@ -19,6 +19,8 @@ from imagine_hub.settings import Profile, Settings
 from imagine_hub.usage.ledger import Ledger
 
 GIGABYTE = 10**9
+# Part of its processors that a server on one of several machines is sure of: most wait for their person most of the time.
+SURE_OF = 0.25
 # Group names that can be the name of a folder.
 FOLDER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -114,6 +116,14 @@ class Sized(LoggingConfigurable):
     async def note_stopped(self, reason: str) -> None:
         """Write the end into the ledger of use."""
         await self._note(lambda ledger: ledger.stopped(self.user.name, self.name, reason=reason))
+
+    async def ended(self, words: str) -> str:
+        """Give back what a server had and note its end, once: it is asked again and again while nothing runs."""
+        if self.profile_name:
+            await self.leave_gpus()
+            await self.note_stopped(words)
+            self.profile_name = ""
+        return words
 
     async def _note(self, write: Callable[[Ledger], None]) -> None:
         if not self.site.usage.enabled:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagine_hub.gpus.desk import database_url, gives_gpus
-from imagine_hub.state import StateFolder
+from imagine_hub.state import StateFolder, folder_of_lines
 
 if TYPE_CHECKING:
     from imagine_hub.settings import Settings
@@ -23,9 +23,12 @@ class UsageFiles:
     ----------
     state : Path
         The state folder.
+    shared : Path, optional
+        Where containers write their lines, if that is not in the state folder.
     """
 
     state: Path
+    shared: Path | None = None
 
     @property
     def database(self) -> Path:
@@ -50,7 +53,7 @@ class UsageFiles:
     @property
     def lines(self) -> Path:
         """One folder per user, in which their container writes its lines."""
-        return StateFolder(self.state).usage
+        return self.shared or StateFolder(self.state).usage
 
     @property
     def homes(self) -> Path:
@@ -71,6 +74,8 @@ class Accounting:
     ----------
     state : str
         The state folder.
+    lines : str
+        Where containers write their lines; ``""`` for the state folder.
     left_out : tuple of str
         Users who are not counted: staff, and the account of the health check.
     spawner, engine : str
@@ -82,6 +87,7 @@ class Accounting:
     """
 
     state: str
+    lines: str = ""
     left_out: tuple[str, ...] = ()
     sample_s: int = 60
     smallest_group: int = 5
@@ -99,6 +105,7 @@ class Accounting:
         """The ones of the settings."""
         return cls(
             state=str(settings.state.path),
+            lines=str(folder_of_lines(settings)),
             left_out=tuple(sorted({*settings.usage.staff, *filter(None, [settings.health.user])})),
             sample_s=settings.usage.sample_s,
             smallest_group=settings.usage.smallest_group,
@@ -125,4 +132,4 @@ class Accounting:
     @property
     def files(self) -> UsageFiles:
         """Where everything lies."""
-        return UsageFiles(Path(self.state))
+        return UsageFiles(Path(self.state), Path(self.lines) if self.lines else None)

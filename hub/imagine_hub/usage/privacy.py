@@ -125,6 +125,8 @@ def publish(counted: Tally, seen: Mapping[tuple[str, str], str], smallest: int, 
     for name, values in cells.items():
         if not counted.measured:
             values["cpu_used_h"] = None
+            # Servers that nothing reads lie on other machines, and so do their GPUs: nothing was seen is not nothing was used.
+            values["gpu_used_h"] = values["gpu_used_h"] or None
         if name != ALL or not _contributions(counted, [ALL], "storage_gb"):
             values["storage_gb"] = None
     countries = Counter(counted.countries.get(person, "unknown") for person in everybody)

@@ -115,7 +115,8 @@ def _owner(pid: int, owner: Mapping[int, tuple[str, str]], parents: Mapping[int,
     return None
 
 
-#: By the kind of spawner; with others nothing measures processors, and the figures say so.
+#: By the kind of spawner; with others nothing measures processors, and the figures say so. In a swarm an engine tells the use of its own
+#: containers only: what one machine says would look like the whole.
 READERS: dict[str, Callable[[Accounting, Collection[Running]], Readings]] = {
     "local": read_processes,
     "docker": read_containers,

@@ -141,6 +141,12 @@ def images(settings: Settings) -> Finding | None:
                 sizes.append(f"{image} ({client.inspect_image(image)['Size'] / 1e9:.1f} GB)")
             except docker.errors.ImageNotFound:
                 missing.append(image)
+    if missing and settings.servers.spawner == "swarm":
+        return warning(
+            "images",
+            f"not on this machine, which may be meant so: {', '.join(missing)}",
+            f"See that each machine with servers has it: docker pull {missing[0]}",
+        )
     if missing:
         return problem(
             "images",
@@ -163,7 +169,11 @@ def earlier_servers(settings: Settings) -> Finding | None:
     with asked(settings) as client:
         if client is None:
             return None
-        found = client.containers(all=True, filters={"label": [f"imagine.state={settings.state.path}"]})
+        label = [f"imagine.state={settings.state.path}"]
+        if settings.servers.spawner == "swarm":
+            found = client.services(filters={"label": label}) if client.info()["Swarm"].get("ControlAvailable") else []
+            return fine("services of an earlier run", f"{len(found)}, which the hub takes up again" if found else "none")
+        found = client.containers(all=True, filters={"label": label})
     running = [item for item in found if item["State"] == "running"]
     name, ended = "containers of an earlier run", len(found) - len(running)
     seen = f"{len(running)} running, which the hub takes up again"

@@ -5,28 +5,27 @@ from __future__ import annotations
 import re
 import subprocess
 
-from imagine_hub.care.checks.engine import asked, uses_engine
-from imagine_hub.care.finding import Finding, fine, problem, warning
+from imagine_hub.care.checks.engine import asked
+from imagine_hub.care.finding import Finding, fine, problem
 from imagine_hub.settings import Settings
 
 PATIENCE_S = 8
 
 
 def promised(settings: Settings) -> list[str]:
-    """The profiles with GPUs; a process of this machine gets all that there is, and is promised nothing."""
-    return [profile.name for profile in settings.profiles if profile.gpus] if uses_engine(settings) else []
+    """The profiles with GPUs of this machine; a process gets all that there is, and in a swarm labels say where they are."""
+    return [profile.name for profile in settings.profiles if profile.gpus] if settings.servers.spawner == "docker" else []
 
 
 def driver(settings: Settings) -> Finding | None:
-    """It answers and shows GPUs; in a swarm they may be on another machine."""
+    """It answers and shows GPUs."""
     names = ", ".join(promised(settings))
     if not names:
         return None
     found, reason = _shown()
     if not found:
         remedy = f"Install the driver, or take the profile {names} out of the settings: nobody can be given a GPU."
-        words = warning if settings.servers.spawner == "swarm" else problem
-        return words("driver of the GPUs", reason, remedy)
+        return problem("driver of the GPUs", reason, remedy)
     return fine("driver of the GPUs", f"{len(found)}: {', '.join(found)}")
 
 
