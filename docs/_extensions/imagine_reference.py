@@ -246,12 +246,12 @@ def measured_columns(name: str) -> dict[str, list[str]]:
 
 
 def public_modules() -> list[str]:
-    """Dotted names of the modules of the library, without private ones."""
+    """Dotted names of the modules of the library, without private ones and the steps of a database, which only run inside one."""
     package = ROOT / "imagine_kernels"
     found = []
     for file in sorted(package.rglob("*.py")):
         parts = file.relative_to(ROOT).with_suffix("").parts
-        if "node_modules" in parts or any(part.startswith("_") and part != "__init__" for part in parts):
+        if {"node_modules", "migrations"} & set(parts) or any(part.startswith("_") and part != "__init__" for part in parts):
             continue
         found.append(".".join(part for part in parts if part != "__init__"))
     return found
