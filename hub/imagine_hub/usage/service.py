@@ -138,6 +138,7 @@ class Handler(HubOAuthenticated, web.RequestHandler):  # type: ignore[misc]
                 site_title=accounting.title,
                 docs_url=accounting.docs_url,
                 parsed_scopes=(PEOPLE_SCOPE,) if self.administrates() else (),
+                gives_gpus=bool(accounting.gpu_database),
                 services=(SimpleNamespace(name="usage", href=self.settings["prefix"]),),
                 xsrf_token="",
                 **values,
