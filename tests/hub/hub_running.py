@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import os
@@ -19,6 +20,7 @@ from types import TracebackType
 from typing import Any
 
 import nbformat
+import psutil
 from imagine_hub.network import free_port
 from imagine_hub.processes import marked
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
@@ -131,7 +133,12 @@ class Hub:
 
     def processes(self) -> list[str]:
         """The command lines of what belongs to this hub."""
-        return [" ".join(process.cmdline()) for process in marked(self.state)]
+        found = []
+        for process in marked(self.state):
+            # One that ends meanwhile is none.
+            with contextlib.suppress(psutil.Error):
+                found.append(" ".join(process.cmdline()))
+        return found
 
 
 def _found(pattern: str, text: str, *, missing: str | None = None) -> str:
