@@ -118,6 +118,10 @@ class StateFolder:
             raise StateError.not_writable(self.path, error.strerror or str(error)) from error
 
 
+# Of the volumes that are homes; the name of the user follows, as the spawner escapes it.
+VOLUME_PREFIX = "imagine-home-"
+
+
 def folder_of_lines(settings: Settings) -> Path:
     """Where each container gets a folder for the lines on its use: with the homes, where they lie on storage that machines share."""
     if settings.servers.spawner == "swarm":

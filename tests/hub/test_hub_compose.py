@@ -29,6 +29,7 @@ ASKED = (
     ("GET", "/v1.41/images/imagine-cpu:0.1.0/json"),
     ("GET", "/v1.41/images/registry.example.org/imagine/imagine-cpu@sha256:" + "0" * 64 + "/json"),
     ("GET", "/v1.41/networks/imagine-servers"),
+    ("GET", "/v1.41/system/df"),
     ("POST", "/v1.41/containers/create"),
     ("POST", f"/v1.41/containers/{'0a' * 32}/start"),
     ("POST", f"/v1.41/containers/{'0a' * 32}/stop"),

@@ -30,7 +30,7 @@ from imagine_hub.usage import metrics
 from imagine_hub.usage.book import Office
 from imagine_hub.usage.commands import usage_command
 from imagine_hub.usage.gpus import Stock
-from imagine_hub.usage.homes import sizes_of_homes
+from imagine_hub.usage.homes import measured_homes, sizes_of_homes
 from imagine_hub.usage.ledger import Ledger
 from imagine_hub.usage.persons import Pseudonyms
 from imagine_hub.usage.places import Accounting
@@ -371,6 +371,34 @@ def test_containers_are_read_from_the_engine_by_their_labels(caplog: pytest.LogC
     # Without an engine nothing is read, and the log says why.
     assert read_containers(accounting, [Running("anna", "", 0.0)]) == {}
     assert "does not say what servers use" in caplog.text
+
+
+def test_homes_in_volumes_are_measured_by_the_engine(caplog: pytest.LogCaptureFixture) -> None:
+    with engine.running() as private:
+        client = docker.DockerClient(base_url=private.address)
+        # As the spawner names the volume of d.k@example.org, and one of somebody else's.
+        for volume, size in (("imagine-home-d-2ek-40example-2eorg", 3_000_000), ("wine-cellar", 1_000_000)):
+            places = {"/usr": {"bind": "/usr", "mode": "ro"}, volume: {"bind": "/home/jovyan", "mode": "rw"}}
+            command = ["/usr/bin/head", "-c", str(size), "/dev/zero"]
+            client.containers.run(
+                engine.IMAGE, ["/bin/sh", "-c", f"{' '.join(command)} > /home/jovyan/file"], volumes=places, remove=True,
+                network_mode="none", user="root",
+            )  # fmt: skip
+        accounting = Accounting(state="/this/hub", spawner="docker", engine=private.address)
+        sizes = measured_homes(accounting)
+    assert list(sizes) == ["d.k@example.org"]
+    assert 3_000_000 <= sizes["d.k@example.org"] < 3_100_000
+    assert measured_homes(accounting) == {}
+    assert "The engine does not say what the homes take" in caplog.text
+
+
+def test_homes_on_shared_storage_are_measured_but_not_what_lies_beside_them(tmp_path: Path) -> None:
+    for name in ("anna-2dk", ".usage"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_bytes(os.urandom(100_000))
+    swarm = Accounting(state="/this/hub", spawner="swarm", homes=str(tmp_path))
+    assert list(measured_homes(swarm)) == ["anna-k"]
+    assert measured_homes(Accounting(state="/this/hub", spawner="kubernetes")) == {}
 
 
 def test_homes_are_measured_as_they_lie_on_disk(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagine_hub.spawners.sized import FOLDER_NAME
 from imagine_hub.spawners.values import SERVER_VARIABLE, server_values
-from imagine_hub.state import folder_of_lines
+from imagine_hub.state import VOLUME_PREFIX, folder_of_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +51,7 @@ def home_of(settings: Settings, user: str) -> str:
     user : str
         Name of the user as the spawner escapes it for the engine.
     """
-    return str(Path(settings.containers.homes) / user) if settings.containers.homes else f"imagine-home-{user}"
+    return str(Path(settings.containers.homes) / user) if settings.containers.homes else f"{VOLUME_PREFIX}{user}"
 
 
 def writable(settings: Settings, *, user: str, escaped: str, groups: Iterable[str]) -> dict[str, str]:

@@ -76,6 +76,8 @@ class Accounting:
         The state folder.
     lines : str
         Where containers write their lines; ``""`` for the state folder.
+    homes : str
+        Folder of the homes of containers; ``""`` where they are volumes.
     left_out : tuple of str
         Users who are not counted: staff, and the account of the health check.
     spawner, engine : str
@@ -88,6 +90,7 @@ class Accounting:
 
     state: str
     lines: str = ""
+    homes: str = ""
     left_out: tuple[str, ...] = ()
     sample_s: int = 60
     smallest_group: int = 5
@@ -106,6 +109,7 @@ class Accounting:
         return cls(
             state=str(settings.state.path),
             lines=str(folder_of_lines(settings)),
+            homes=settings.containers.homes,
             left_out=tuple(sorted({*settings.usage.staff, *filter(None, [settings.health.user])})),
             sample_s=settings.usage.sample_s,
             smallest_group=settings.usage.smallest_group,

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from imagine_hub.gpus.inventory import use
 from imagine_hub.usage.book import Office
 from imagine_hub.usage.gpus import leases_between
-from imagine_hub.usage.homes import sizes_of_homes
+from imagine_hub.usage.homes import measured_homes
 from imagine_hub.usage.readings import READERS, Running
 
 # How often homes are measured, and months closed.
@@ -102,7 +102,7 @@ class Sampler:
 
     def keep_house(self) -> None:
         """Measure the homes, close months that are over, delete what is old enough."""
-        sizes = sizes_of_homes(self.office.accounting.files.homes)
+        sizes = measured_homes(self.office.accounting)
         self.office.ledger.measured_homes(sizes, time.time())
         for month in self.office.close_months():
             log.info("The figures of %s are closed.", month)
