@@ -12,12 +12,15 @@ from typing import Any
 import jupyter_core.paths
 import pytest
 from hub_running import run_async
+from imagine_hub.server.configuration import configure_server
 from imagine_hub.server.extension import ACTIVITY, note_busy_kernels
 from imagine_hub.server.pages import choose_template, template_for
 from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_lsp import LanguageServerManager
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from nbformat.v4 import new_notebook
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
+from traitlets.config import Config
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -66,3 +69,16 @@ def test_without_the_library_pages_still_open(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(jupyter_core.paths, "ENV_JUPYTER_PATH", [])
     monkeypatch.delenv("JUPYTER_PATH", raising=False)
     assert template_for("zooscan/report.ipynb") == "lab"
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_no_program_is_started_to_look_for_language_servers(ours: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for program in ("node", "npm"):
+        (tmp_path / program).write_text(f'#!/bin/sh\necho {program} >> "{tmp_path}/started"\n', encoding="utf-8")
+        (tmp_path / program).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    c = Config()
+    if ours:
+        configure_server(c, {})
+    LanguageServerManager(config=c).initialize()
+    assert (tmp_path / "started").exists() is not ours

@@ -68,6 +68,8 @@ def configure_access(c: Config, values: Mapping[str, Any]) -> None:
     c.LabApp.news_url = None
     c.LabApp.app_settings_dir = str(Path(__file__).parent / "lab")
     c.LabApp.extension_manager = "readonly"
+    # Looking for language servers starts Node, at each start of a server, to find none.
+    c.LanguageServerManager.autodetect = False
 
 
 def configure_kernels(c: Config, values: Mapping[str, Any]) -> None:
