@@ -47,6 +47,21 @@ class Machine:
     def client(self) -> docker.APIClient:
         return docker.APIClient(base_url=self.address, version="auto")
 
+    def lead(self, address: str) -> None:
+        """Be the manager of a swarm; one is made if there is none."""
+        client = self.client
+        try:
+            # An engine that takes long to join its own swarm says so, and goes on in the background.
+            with contextlib.suppress(docker.errors.APIError):
+                client.init_swarm(address)
+            deadline = time.monotonic() + 60
+            while not client.info()["Swarm"].get("ControlAvailable"):
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"the engine leads no swarm:\n{self.log()}")
+                time.sleep(0.2)
+        finally:
+            client.close()
+
     @property
     def pid(self) -> int:
         assert self._process is not None

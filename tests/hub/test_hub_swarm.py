@@ -91,10 +91,9 @@ def settings(machine: Machine, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def led(settings: Settings, client: docker.APIClient) -> Settings:
+def led(settings: Settings, machine: Machine) -> Settings:
     """The same, with an engine that leads a swarm and has the network of the servers."""
-    if not client.info()["Swarm"].get("ControlAvailable"):
-        client.init_swarm("127.0.0.1")
+    machine.lead("127.0.0.1")
     overlay.ensure_overlay(settings)
     return settings
 
