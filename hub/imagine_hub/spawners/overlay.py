@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 from imagine_hub.errors import EngineError, SettingsError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 # Services are called imagine-USER, and a service has its name as a name in the network.
 PREFIX = "imagine"
+ALLOCATED_S = 30.0
 # The part in front of the first "/" is a registry if it could be the name of a machine; otherwise Docker Hub would be asked.
 _REGISTRY = re.compile(r"(localhost|[^/]*[.:][^/]*)/")
 
@@ -80,10 +82,10 @@ def ensure_overlay(settings: Settings) -> None:
         if not client.info().get("Swarm", {}).get("ControlAvailable"):
             raise EngineError.no_swarm(settings.containers.engine)
         try:
-            found: dict[str, Any] = client.inspect_network(name)
+            found = _allocated(client, name)
         except docker.errors.NotFound:
             client.create_network(name, **_network(settings))
-            found = client.inspect_network(name)
+            found = _allocated(client, name)
         if found["Driver"] != "overlay" or not found["Attachable"]:
             raise EngineError.no_overlay(name)
         _join(client, found, settings.network.hub_name)
@@ -91,6 +93,16 @@ def ensure_overlay(settings: Settings) -> None:
         raise EngineError.no_network(name, settings.containers.subnet, error.explanation or str(error)) from error
     finally:
         client.close()
+
+
+def _allocated(client: docker.APIClient, name: str) -> dict[str, Any]:
+    """What the engine says of a network; one that was made a moment ago has no driver until the swarm has given it its addresses."""
+    deadline = time.monotonic() + ALLOCATED_S
+    while True:
+        found: dict[str, Any] = client.inspect_network(name)
+        if found["Driver"] or time.monotonic() > deadline:
+            return found
+        time.sleep(0.1)
 
 
 def _join(client: docker.APIClient, network: dict[str, Any], hub: str) -> None:
