@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,13 +51,15 @@ def provider(folder: Path, *, callback: str, client_id: str, secret: str) -> Ite
     client = {"client_id": client_id, "client_secret": secret, "redirect_uris": [callback]}
     file.write_text(json.dumps({"client": client, "people": {}}), encoding="utf-8")
     port = free_port()
+    # The command is a wrapper that starts Node: both are ended together.
     process = subprocess.Popen(
-        [BIN / "node", "provider.js", str(port), file], cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+        [BIN / "node", "provider.js", str(port), file],
+        cwd=FOLDER, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
+    )  # fmt: skip
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "listening\n"
         yield Institution(f"http://127.0.0.1:{port}", file)
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=10)
