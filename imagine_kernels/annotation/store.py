@@ -1,6 +1,6 @@
-"""The annotation store: sessions and their corrections in one SQL database.
+"""Sessions of the identify app and their corrections, in the database of annotations.
 
-SQLite in write-ahead mode: a correction is on the disk when `AnnotationStore.append` returns, a cut-off process leaves the rows before it
+A correction is on the disk when `AnnotationStore.append` returns, a cut-off process leaves the rows before it
 whole, and two pages on one session see each other's rows. Rows are never changed or deleted.
 """
 
@@ -13,45 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 
+from imagine_kernels.annotation.database import DATABASE_FILE, Database
 from imagine_kernels.annotation.history import Correction, next_redo, next_undo
+from imagine_kernels.annotation.schema import corrections as _corrections
+from imagine_kernels.annotation.schema import sessions as _sessions
 from imagine_kernels.errors import DataError, ImagineError, UnknownName
 from imagine_kernels.records import STATUSES, Status
-from imagine_kernels.settings import home, writing
-
-DATABASE_FILE = "annotations.db"
-
-_metadata = sa.MetaData()
-
-_sessions = sa.Table(
-    "sessions",
-    _metadata,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("use_case", sa.String, nullable=False),
-    sa.Column("name", sa.String, nullable=False),
-    sa.Column("source", sa.String, nullable=False),
-    sa.Column("fingerprint", sa.String, nullable=False),
-    sa.Column("model_hash", sa.String, nullable=False),
-    sa.Column("author", sa.String, nullable=False),
-    sa.Column("created", sa.String, nullable=False),
-)
-
-_corrections = sa.Table(
-    "corrections",
-    _metadata,
-    sa.Column("session", sa.String, sa.ForeignKey("sessions.id"), primary_key=True),
-    # With the session this is the key, so that two writers can never both take the same place.
-    sa.Column("sequence", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("object_ids", sa.Text, nullable=False),
-    sa.Column("label", sa.String),
-    sa.Column("status", sa.String),
-    sa.Column("undoes", sa.Integer),
-    sa.Column("author", sa.String, nullable=False),
-    sa.Column("time", sa.String, nullable=False),
-)
+from imagine_kernels.settings import home
 
 
 class StaleSequence(ImagineError):
@@ -104,17 +75,7 @@ class AnnotationStore:
 
     def __init__(self, path: Path | str | None = None) -> None:
         self.path = Path(path) if path is not None else home() / DATABASE_FILE
-        with writing(self.path):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        # The wait covers another page that is just writing, seconds.
-        self._engine = sa.create_engine(f"sqlite:///{self.path}", connect_args={"timeout": 15, "check_same_thread": False})
-        sa.event.listen(self._engine, "connect", _prepare)
-        sa.event.listen(self._engine, "begin", _begin)
-        with self._changing() as connection:
-            _metadata.create_all(connection)
-
-    def _changing(self) -> _Change:
-        return _Change(self._engine, self.path)
+        self._database = Database(self.path)
 
     def new_session(
         self, *, use_case: str, name: str, source: str, fingerprint: str, model_hash: str, author: str | None = None
@@ -130,7 +91,7 @@ class AnnotationStore:
             author=author or person(),
             created=_now(),
         )
-        with self._changing() as connection:
+        with self._database.writing() as connection:
             connection.execute(_sessions.insert().values(**{field: getattr(session, field) for field in Session.__slots__}))
         return session
 
@@ -142,7 +103,7 @@ class AnnotationStore:
         UnknownName
             There is none.
         """
-        with self._changing() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(_sessions.select().where(_sessions.c.id == session_id)).mappings().first()
         if row is None:
             raise UnknownName(f"There is no session {session_id!r}: choose one of the recent samples, or open the sample again.")
@@ -160,7 +121,7 @@ class AnnotationStore:
             .order_by(latest.desc())
             .limit(limit)
         )
-        with self._changing() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(query).mappings().all()
         return [(Session(**{field: row[field] for field in Session.__slots__}), int(row["n"])) for row in rows]
 
@@ -171,13 +132,13 @@ class AnnotationStore:
             .where(_sessions.c.use_case == use_case, _sessions.c.fingerprint == fingerprint, _sessions.c.model_hash == model_hash)
             .order_by(_sessions.c.created.desc())
         )
-        with self._changing() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(query).mappings().first()
         return Session(**row) if row is not None else None
 
     def corrections(self, session_id: str, *, after: int = 0) -> list[Correction]:
         """The rows of a session with a sequence above `after`, in order."""
-        with self._changing() as connection:
+        with self._database.reading() as connection:
             return _rows(connection, session_id, after)
 
     def append(
@@ -214,7 +175,7 @@ class AnnotationStore:
             raise DataError(f"Unknown status {status!r}: use one of {', '.join(STATUSES)}.")
         if label is not None and not label.strip():
             raise DataError("A label needs a name: give at least one letter.")
-        with self._changing() as connection:
+        with self._database.writing() as connection:
             last = _last(connection, session_id, after)
             row = Correction(
                 sequence=last + 1,
@@ -236,7 +197,7 @@ class AnnotationStore:
         return self._take_back(session_id, after, author, redo=True)
 
     def _take_back(self, session_id: str, after: int, author: str | None, *, redo: bool) -> Correction | None:
-        with self._changing() as connection:
+        with self._database.writing() as connection:
             last = _last(connection, session_id, after)
             rows = _rows(connection, session_id, 0)
             target = next_redo(rows) if redo else next_undo(rows)
@@ -248,49 +209,7 @@ class AnnotationStore:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._engine.dispose()
-
-
-class _Change:
-    """One transaction, with the errors of the database said in a sentence."""
-
-    def __init__(self, engine: sa.Engine, path: Path) -> None:
-        self._context = engine.begin()
-        self._path = path
-
-    def __enter__(self) -> sa.Connection:
-        try:
-            return self._context.__enter__()
-        except sa.exc.DatabaseError as error:
-            raise self._said(error) from None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        try:
-            self._context.__exit__(kind, error, trace)
-        except sa.exc.DatabaseError as failure:
-            raise self._said(failure) from None
-        if isinstance(error, sa.exc.DatabaseError):
-            raise self._said(error) from None
-
-    def _said(self, error: sa.exc.DatabaseError) -> DataError:
-        return DataError(
-            f"The corrections in {self._path} cannot be read or written ({error.orig}): check the disk and the rights of that file."
-        )
-
-
-def _prepare(connection: Any, _: Any) -> None:
-    # The driver would begin transactions late and on its own; with this the rows are read and written in one.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    # FULL, not NORMAL: what the page shows as saved must outlive a power cut.
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
-
-
-def _begin(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+        self._database.close()
 
 
 def _last(connection: sa.Connection, session_id: str, after: int) -> int:
