@@ -169,7 +169,7 @@ def test_corrections_are_written_at_once_and_read_back(folder: Path, identified:
     assert found["rest"][0][3] == sorted(found["choices"])[0]
     assert found["said_nothing"].startswith("Choose vignettes first.")
     assert found["button"][1] == ["predicted"]
-    assert found["files"] == ["predictions.csv", "problems.csv", "result.json", "zooscan-sample-ecotaxa.zip"]
+    assert found["files"] == ["embedding.npy", "predictions.csv", "problems.csv", "result.json", "zooscan-sample-ecotaxa.zip"]
     assert str(folder) in found["said"]
     assert not found["torch"]
     # Nothing but what was corrected has changed.
