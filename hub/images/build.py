@@ -1,4 +1,4 @@
-"""Build the images of the project: ``python hub/images/build.py [cpu] [gpu] [hub] [options]``; all three if none is named.
+"""Build the images of the project: ``python hub/images/build.py [cpu] [gpu] [desktop] [hub] [options]``; all if none is named.
 
 Standard library only. The engine is the one that DOCKER_HOST names. Certificates and package indexes of your site reach the build as
 secrets and no layer: ``--ca FILE``, ``--pip FILE`` (pip.conf), ``--uv FILE`` (uv.toml), ``--npm FILE`` (.npmrc).
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGES = ("cpu", "gpu", "hub")
+IMAGES = ("cpu", "gpu", "desktop", "hub")
 SECRETS = ("ca", "pip", "uv", "npm")
 
 
@@ -82,7 +82,7 @@ def revision() -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="hub/images/build.py", description="Build the images of the project.")
     # The empty list is what argparse checks where none is named.
-    parser.add_argument("images", nargs="*", choices=[*IMAGES, []], metavar="cpu|gpu|hub", help="which; all if none is named")
+    parser.add_argument("images", nargs="*", choices=[*IMAGES, []], metavar="|".join(IMAGES), help="which; all if none is named")
     parser.add_argument("--prefix", default="", help="in front of the names: registry.example.org/imagine/")
     parser.add_argument("--base", help="image to build on, by exact tag or digest (default: in the Dockerfile)")
     parser.add_argument(

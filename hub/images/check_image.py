@@ -6,7 +6,9 @@ Every check prints one line; the exit code is the number of those that failed. N
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import importlib.util
 import json
 import os
 import re
@@ -36,6 +38,29 @@ SECRET = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|(?i:password|token|secr
 LEFT_BY_A_BUILD = ("/run/secrets", "/tools", "/dist", "/images", "/packages", "/src", "/root/.cache", "/etc/pip.conf", "/etc/uv")
 PORT = 8899
 START_S = 90
+PATIENCE_S = 180
+# A magenta picture in napari; what is on the display then, as the display itself says it.
+PICTURE = """
+import json
+import napari, numpy
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QImage
+from qtpy.QtWidgets import QApplication
+from vispy.gloo import gl
+
+viewer = napari.Viewer()
+viewer.add_image(numpy.full((300, 400, 3), (255, 0, 255), numpy.uint8))
+
+def look():
+    QTimer.singleShot(0, QApplication.quit)
+    picture = QApplication.primaryScreen().grabWindow(0).toImage().convertToFormat(QImage.Format.Format_RGB32)
+    values = numpy.frombuffer(picture.constBits(), numpy.uint8).reshape(picture.height(), picture.width(), 4)
+    part = (values[..., 0] > 200) & (values[..., 1] < 60) & (values[..., 2] > 200)
+    print(json.dumps(dict(renderer=gl.glGetParameter(gl.GL_RENDERER), of_the_picture=float(part.mean()))))
+
+QTimer.singleShot(2500, look)
+napari.run()
+"""
 
 
 def nobody_is_root() -> str:
@@ -191,6 +216,18 @@ def templates_are_found() -> str:
     return " and ".join(found)
 
 
+def napari_draws() -> str:
+    """Where there is a desktop, napari shows a picture on it, drawn by the processor; nothing of it listens on a network."""
+    from imagine_hub.server.desktop.parts import DISPLAY, missing, program
+
+    if not program(DISPLAY) and importlib.util.find_spec("napari") is None:
+        return "no desktop in this image"
+    lacking = missing()
+    assert not lacking, ", ".join(lacking)
+    with tempfile.TemporaryDirectory() as home:
+        return asyncio.run(_drawn(home))
+
+
 CHECKS: tuple[Callable[[], str], ...] = (
     nobody_is_root,
     first_process_is_tini,
@@ -205,6 +242,7 @@ CHECKS: tuple[Callable[[], str], ...] = (
     no_gpu_is_asked_for,
     no_secret_is_left,
     templates_are_found,
+    napari_draws,
     server_answers,
 )
 
@@ -246,8 +284,8 @@ def _there(path: Path) -> bool:
 
 
 def _run(*command: str, environment: dict[str, str] | None = None) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, f"{command[0]} ended with {done.returncode}: {done.stderr.strip()[-300:]}"
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=PATIENCE_S)
+    assert done.returncode == 0, f"{command[0]} ended with {done.returncode}: {done.stderr.strip()[-1500:]}"
     return done.stdout
 
 
@@ -256,6 +294,31 @@ def _prepared(environment: dict[str, str]) -> list[str]:
 
     prepare(environment)
     return []
+
+
+async def _drawn(home: str) -> str:
+    """Show a picture on a display of its own, and read the pixels of that display."""
+    from imagine_hub.server.desktop.screen import Screen
+
+    before, screen = _listening(), Screen()
+    await screen.start()
+    try:
+        environment = screen.environment({**os.environ, "HOME": home})
+        found = json.loads(await asyncio.to_thread(_run, sys.executable, "-c", PICTURE, environment=environment))
+        assert _listening() == before, "the display listens on a network"
+    finally:
+        await screen.stop()
+    assert "llvmpipe" in found["renderer"], found["renderer"]
+    assert found["of_the_picture"] > 0.1, f"{found['of_the_picture']:.2f} of the display have the colour of the picture"
+    return f"{found['of_the_picture']:.0%} of the display are the picture, drawn by {found['renderer']}"
+
+
+def _listening() -> set[str]:
+    """Addresses on which something waits for connections."""
+    lines = [
+        line.split() for name in ("tcp", "tcp6") for line in Path("/proc/net", name).read_text(encoding="utf-8").splitlines()
+    ]
+    return {words[1] for words in lines if words[3] == "0A"}
 
 
 def _until(works: Callable[[], object], server: subprocess.Popen[str]) -> None:

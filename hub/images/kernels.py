@@ -1,4 +1,4 @@
-"""Write the kernel specs of an image, and say which of them a server shows: ``python kernels.py cpu|gpu``."""
+"""Write the kernel specs of an image, and say which of them a server shows: ``python kernels.py cpu|gpu|desktop``."""
 
 from __future__ import annotations
 

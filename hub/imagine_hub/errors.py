@@ -147,3 +147,15 @@ class StartError(HubError):
 
 class ListingError(HubError):
     """The listing of use cases cannot be read."""
+
+
+class DesktopError(HubError):
+    """There is no desktop on a user's server, or it does not start."""
+
+    @classmethod
+    def not_started(cls, said: str) -> DesktopError:
+        """What the display said at last."""
+        more = f" ({said})" if said else ""
+        return cls(
+            f"The display of the desktop did not start{more}: stop your server, start it again, and tell whoever runs this hub."
+        )

@@ -14,7 +14,12 @@ from imagine_hub.errors import ListingError
 from imagine_hub.state import write_private
 
 # Which page of the user's server a notebook of a role opens in: an app, or the notebook itself.
-_ROLES = (("identify", "Identify", "voila/render"), ("explore", "Notebook", "lab/tree"), ("report", "Report", "voila/render"))
+_ROLES = (
+    ("identify", "Identify", "voila/render"),
+    ("annotate", "Annotate", "voila/render"),
+    ("explore", "Notebook", "lab/tree"),
+    ("report", "Report", "voila/render"),
+)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from tornado import web
 from imagine_hub.gpus.desk import gives_gpus
 from imagine_hub.gpus.pages import GpuStatusNow, gpu_handlers
 from imagine_hub.listing import Listing, ListingFile
+from imagine_hub.profiles import offered
 from imagine_hub.state import StateFolder
 
 if TYPE_CHECKING:
@@ -34,6 +35,20 @@ class ListingNow:
     def __call__(self, user: Any) -> Listing:
         """The listing as it is now."""
         return self.file.read()
+
+
+@dataclass(frozen=True)
+class DesktopNow:
+    """What the templates see as ``desktop``: whether a size with a desktop is offered to the person."""
+
+    settings: Settings
+
+    def __call__(self, user: Any) -> bool:
+        """Whether the home page leads to it."""
+        if user is None or not self.settings.servers.in_containers:
+            return False
+        sizes = offered(self.settings.profiles, {group.name for group in user.groups})
+        return any(size.desktop for size in sizes)
 
 
 class StyleHandler(BaseHandler):  # type: ignore[misc]
@@ -92,6 +107,7 @@ def configure_pages(c: Config, settings: Settings) -> None:
         "docs_url": settings.site.docs_url,
         "own_password": settings.login.authenticator == "native",
         "listing": ListingNow(listing),
+        "desktop": DesktopNow(settings),
         "gives_gpus": gives_gpus(settings),
         "gpu_status": GpuStatusNow(settings),
     }

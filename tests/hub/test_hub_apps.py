@@ -321,7 +321,8 @@ def test_limits_are_said_in_a_sentence(anna: Person, bruno: Person) -> None:
     gone = anna.client.delete(f"{SERVICE}api/kernels/{kernel}", headers={"X-XSRFToken": token})
     assert gone.status_code == 204
     until(lambda: not psutil.pid_exists(pid), 8)
-    bruno.open()
+    # The place is free a moment later, when nothing of the kernel is left.
+    until(lambda: bruno.client.get(APP).status_code == 200, 8)
 
 
 def test_a_page_that_vanishes_and_one_that_nobody_uses_lose_their_kernel(anna: Person, apps_hub: running.Hub) -> None:

@@ -92,11 +92,16 @@ def test_the_service_starts_cleanly_after_it_was_killed(tmp_path: Path) -> None:
         "JUPYTERHUB_SERVICE_PREFIX": SERVICE,
     }
     before: set[int] = set()
-    for number in (signal.SIGKILL, signal.SIGTERM):
+
+    def only_a_new_one() -> bool:
+        found = kernels(tmp_path)
+        return len(found) == 1 and not before & found
+
+    for number, status in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0)):
         service = subprocess.Popen([sys.executable, "-m", "imagine_hub.apps"], env=environment, cwd=tmp_path)
-        until(lambda gone=before: len(kernels(tmp_path)) == 1 and not gone & kernels(tmp_path))
+        until(only_a_new_one)
         before = kernels(tmp_path)
         service.send_signal(number)
-        service.wait(timeout=20)
+        assert service.wait(timeout=20) == status
     until(lambda: not kernels(tmp_path), 5)
     assert list((tmp_path / "apps" / ".service" / "kernels").iterdir()) == []

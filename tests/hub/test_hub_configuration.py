@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import json
 import stat
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from imagine_hub.configuration import configure
@@ -16,7 +18,7 @@ from imagine_hub.pages import configure_pages
 from imagine_hub.server.configuration import configure_server, warm_folders
 from imagine_hub.services import configure_services
 from imagine_hub.settings import REPOSITORY, Settings
-from imagine_hub.spawners import configure_spawner
+from imagine_hub.spawners import configure_spawner, container
 from imagine_hub.spawners.local import LocalSpawner
 from imagine_hub.state import StateFolder, configure_state, one_time_password, write_private
 from traitlets.config import Config
@@ -131,6 +133,22 @@ def test_servers_are_limited_and_users_cannot_configure_them(settings: Settings)
     assert c.JupyterHub.allow_named_servers is False
     assert c.Spawner.environment["IMAGINE_MODELS"] == str(settings.state.path / "models")
     assert c.Spawner.environment["IMAGINE_SAMPLES"] == str(settings.state.path / "samples")
+
+
+def test_servers_are_told_the_groups_and_where_projects_lie(settings: Settings) -> None:
+    spawner = SimpleNamespace(user=SimpleNamespace(groups=[SimpleNamespace(name="reef"), SimpleNamespace(name='a "b"')]))
+    c = Config()
+    configure_spawner(c, settings)
+    local = c.Spawner.environment
+    assert json.loads(local["IMAGINE_GROUPS"](spawner)) == ['a "b"', "reef"]
+    assert local["IMAGINE_ANNOTATIONS"] == str(settings.state.path / "annotations.db")
+    shared = settings.replace("servers", annotations="postgresql://a:b@host/annotations")
+    configure_spawner(c, shared)
+    for told in (c.Spawner.environment, container.environment(shared)):
+        assert told["IMAGINE_ANNOTATIONS"] == "postgresql://a:b@host/annotations"
+    assert "IMAGINE_ANNOTATIONS" not in container.environment(settings)
+    with pytest.raises(SettingsError, match="must begin with postgresql://"):
+        settings.replace("servers", annotations="mysql://a:b@host/annotations")
 
 
 def test_braces_in_the_state_folder_are_no_fields(tmp_path: Path) -> None:

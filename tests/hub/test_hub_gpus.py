@@ -93,10 +93,9 @@ def test_processes_that_race_never_share_a_gpu_and_nobody_is_lost(database: str)
                 held[uuid] = event["user"]
             else:
                 assert held.pop(uuid) == event["user"]
-    # What the database saw.
+    # What the database saw. Whether both were ever held at once depends on how busy the machine is.
     for uuid in uuids:
         mine = sorted((lease.since, lease.until) for lease in leases if lease.uuid == uuid)
-        assert mine, f"{uuid} was never used"
         assert all(before[1] <= after[0] for before, after in itertools.pairwise(mine))  # type: ignore[operator]
     # There was a queue to be fair in, with everybody in it when the race began.
     assert [event["what"] for event in events[:users]] == ["queued"] * users

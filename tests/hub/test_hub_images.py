@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -112,17 +113,31 @@ def test_what_a_build_is_given_stays_out_of_the_layers() -> None:
         if "with_network.sh" in rest:
             assert "type=secret,id=ca" in rest
     # A change of code leaves the heavy layers as they are.
-    for name in ("tools", "science", "torch-cpu", "torch-gpu"):
+    for name in ("tools", "science", "torch-cpu", "torch-gpu", "torch-desktop"):
         assert not [rest for word, rest in stage(name) if word == "COPY" or "source=hub/images," in rest]
 
 
 def test_versions_come_from_the_lock() -> None:
-    wanted = set().union(*(names(file) for file in ("tools.txt", "torch.txt", "gpu_only.txt", "server.txt", "hub.txt")))
+    files = ("tools.txt", "torch.txt", "gpu_only.txt", "server.txt", "hub.txt", "napari.txt")
+    wanted = set().union(*(names(file) for file in files))
     assert wanted <= locked()
     for word, rest in recipe():
         if word == "RUN" and (" uv pip install" in rest or " pip install" in rest):
             assert "-c /lock.txt" in rest or "/dist/*.whl" in rest
     assert [rest for word, rest in recipe() if word == "RUN" and "--require" in rest] == []
+
+
+def test_the_desktop_has_what_the_tests_of_it_have() -> None:
+    spec = importlib.util.spec_from_file_location("install", REPOSITORY / "install.py")
+    assert spec is not None
+    assert spec.loader is not None
+    install = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(install)
+    assert {*install.DESKTOP.values(), *install.LIBRARIES.values()} <= names("desktop.txt")
+    locked = json.loads((IMAGES / "novnc" / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    # Exactly what its makers published, by its hash, and nothing besides.
+    assert set(locked) == {"", "node_modules/@novnc/novnc"}
+    assert locked["node_modules/@novnc/novnc"]["integrity"].startswith("sha512-")
 
 
 def closure(wanted: set[str]) -> set[str]:
@@ -163,7 +178,8 @@ def test_the_hub_has_every_package_that_it_imports() -> None:
 def test_tags_are_the_version(builder: ModuleType) -> None:
     assert builder.version() == __version__
     containers = Settings().containers
-    assert (containers.image, containers.gpu_image) == (f"imagine-cpu:{__version__}", f"imagine-gpu:{__version__}")
+    named = (containers.image, containers.gpu_image, containers.desktop_image)
+    assert named == tuple(f"imagine-{name}:{__version__}" for name in ("cpu", "gpu", "desktop"))
 
 
 def test_the_builder_passes_files_as_secrets_only(builder: ModuleType, tmp_path: Path) -> None:
@@ -236,8 +252,8 @@ def test_health_is_an_answer_of_any_kind(hub: object) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_a_built_image_is_what_it_promises(builder: ModuleType, tmp_path: Path) -> None:
-    """Build the image for processors on a fresh Debian, and let it check itself, as strictly as a server runs."""
+def test_built_images_are_what_they_promise(builder: ModuleType, tmp_path: Path) -> None:
+    """Build all images on a fresh Debian, and let those for people check themselves, as strictly as a server runs."""
     debian = tmp_path / "debian"
     subprocess.run(["debootstrap", "--variant=minbase", "bookworm", str(debian)], check=True, stdout=subprocess.DEVNULL)
     certificates = os.environ.get("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
@@ -246,13 +262,24 @@ def test_a_built_image_is_what_it_promises(builder: ModuleType, tmp_path: Path) 
     with engine.running() as one, pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCKER_HOST", one.address)
         subprocess.run(f"tar -C {debian} -c . | {program} import - imagine-debian:bookworm", shell=True, check=True)
-        words = ["cpu", "--engine", program, "--base", "imagine-debian:bookworm", "--network", "host", "--ca", certificates]
+        words = ["--engine", program, "--base", "imagine-debian:bookworm", "--network", "host", "--ca", certificates]
         assert builder.main(words) == 0
         strict = ["--network=none", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--read-only", "--tmpfs=/tmp"]
-        image = f"imagine-cpu:{__version__}"
-        run = [program, "run", "--rm", *strict, "--volume=home:/home/jovyan", image, "imagine-check-image"]
-        done = subprocess.run(run, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout
-        assert "0 failed" in done.stdout
-        history = subprocess.run([program, "history", "--no-trunc", image], check=True, capture_output=True, text=True).stdout
-        assert certificates not in history
+        said = {}
+        for name in ("cpu", "gpu", "desktop"):
+            run = [program, "run", "--rm", *strict, f"--volume={name}:/home/jovyan", f"imagine-{name}:{__version__}"]
+            done = subprocess.run([*run, "imagine-check-image"], capture_output=True, text=True)
+            print(name, done.stdout, sep="\n")
+            assert done.returncode == 0, done.stdout
+            assert "0 failed" in done.stdout
+            said[name] = done.stdout
+        assert "napari_draws: no desktop in this image" in said["cpu"]
+        assert re.search(r"napari_draws: \d+% of the display are the picture, drawn by llvmpipe", said["desktop"])
+        ready = "import imagine_hub.configuration, jupyterhub.app; print('ready')"
+        hub = [program, "run", "--rm", *strict, "--entrypoint=python", f"imagine-hub:{__version__}", "-c", ready]
+        assert subprocess.run(hub, check=True, capture_output=True, text=True).stdout == "ready\n"
+        for name in builder.IMAGES:
+            image = f"imagine-{name}:{__version__}"
+            print(image, one.client.inspect_image(image)["Size"] / 1e9, "GB")
+            history = subprocess.run([program, "history", "--no-trunc", image], check=True, capture_output=True, text=True).stdout
+            assert certificates not in history

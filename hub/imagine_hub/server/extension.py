@@ -1,4 +1,4 @@
-"""What a user's server does besides serving: it starts the spare kernels, and says when it is busy."""
+"""What a user's server does besides serving: it starts the spare kernels, says when it is busy, and has a desktop where there is one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.utils import url_path_join
 from tornado.ioloop import PeriodicCallback
 
+from imagine_hub.server.desktop.handlers import add_desktop
 from imagine_hub.server.gpu import GpuWatch, NoticeHandler
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def _load_jupyter_server_extension(app: ServerApp) -> None:
         app.web_app.settings["imagine_gpu_watch"] = looking = PeriodicCallback(gpu.check, EVERY_MS)
         app.io_loop.add_callback(looking.start)
         app.io_loop.add_callback(gpu.check)
+    add_desktop(app, idle_s=kernels.cull_idle_timeout)
     # Spare kernels are started once everything else is there.
     begin = getattr(kernels, "begin", None)
     if begin is not None:

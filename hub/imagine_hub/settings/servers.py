@@ -31,6 +31,7 @@ class Servers:
     max_age_hours: float = 0
     kernel_idle_minutes: int = 30
     warm_apps: int = 1
+    annotations: str = ""
 
     def __post_init__(self) -> None:
         one_of("servers.spawner", self.spawner, SPAWNER_NAMES)
@@ -42,6 +43,11 @@ class Servers:
         in_range("servers.max_age_hours", self.max_age_hours, 0, 24 * 365)
         in_range("servers.kernel_idle_minutes", self.kernel_idle_minutes, 1, 60 * 24 * 30)
         in_range("servers.warm_apps", self.warm_apps, 0, 8)
+        if self.annotations and not self.annotations.startswith("postgresql://"):
+            raise SettingsError(
+                "servers.annotations must begin with postgresql://, for example postgresql://annotate:PASSWORD@database/annotations;"
+                " leave it empty to share nothing between servers in containers, and a file in the state folder between local ones."
+            )
 
     @property
     def notebooks_path(self) -> Path:
@@ -60,6 +66,7 @@ class Containers:
 
     image: str = "imagine-cpu:0.1.0"
     gpu_image: str = "imagine-gpu:0.1.0"
+    desktop_image: str = "imagine-desktop:0.1.0"
     engine: str = "unix:///var/run/docker.sock"
     network: str = "imagine"
     subnet: str = "172.30.0.0/20"
@@ -75,7 +82,7 @@ class Containers:
     read_only: bool = True
 
     def __post_init__(self) -> None:
-        for key in ("image", "gpu_image"):
+        for key in ("image", "gpu_image", "desktop_image"):
             check_image(f"containers.{key}", getattr(self, key))
         for key in ("homes", "data", "groups", "models"):
             value = getattr(self, key)
@@ -123,6 +130,7 @@ class Profile:
     cpus: float = 1
     memory_gb: float = 2
     gpus: int = 0
+    desktop: bool = False
     groups: tuple[str, ...] = ()
     image: str = ""
 
@@ -136,6 +144,10 @@ class Profile:
         in_range(f"gpus of the profile {self.name}", self.gpus, 0, 16)
         if self.image:
             check_image(f"image of the profile {self.name}", self.image)
+        elif self.gpus and self.desktop:
+            raise SettingsError(
+                f"The profile {self.name} has GPUs and a desktop, and no image of ours has both: give it an image of its own, or one of the two."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

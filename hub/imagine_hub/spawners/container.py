@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagine_hub.spawners.sized import FOLDER_NAME
-from imagine_hub.spawners.values import SERVER_VARIABLE, server_values
+from imagine_hub.spawners.values import SERVER_VARIABLE, annotation_values, server_values
 from imagine_hub.state import VOLUME_PREFIX, folder_of_lines
 
 if TYPE_CHECKING:
@@ -25,10 +25,13 @@ MEGABYTE = 1024 * 1024
 
 def image_of(settings: Settings, profile: Profile) -> str:
     """The image for a size."""
-    return profile.image or (settings.containers.gpu_image if profile.gpus else settings.containers.image)
+    containers = settings.containers
+    return profile.image or (
+        containers.gpu_image if profile.gpus else containers.desktop_image if profile.desktop else containers.image
+    )
 
 
-def environment(settings: Settings) -> dict[str, str]:
+def environment(settings: Settings) -> dict[str, Any]:
     """The environment that is the same for every container."""
     found = {
         "HOME": HOME,
@@ -38,6 +41,7 @@ def environment(settings: Settings) -> dict[str, str]:
         # What lies in a home must not become part of the server.
         "PYTHONNOUSERSITE": "1",
         SERVER_VARIABLE: server_values(settings),
+        **annotation_values(settings.servers.annotations),
     }
     return found | ({"IMAGINE_MODELS": "/models"} if settings.containers.models else {})
 

@@ -13,7 +13,7 @@ from traitlets import Unicode
 from imagine_hub import notebooks
 from imagine_hub.processes import RUN_VARIABLE
 from imagine_hub.spawners.starting import Starting
-from imagine_hub.spawners.values import SERVER_MODULE, SERVER_VARIABLE, server_values
+from imagine_hub.spawners.values import SERVER_MODULE, SERVER_VARIABLE, annotation_values, server_values
 from imagine_hub.state import StateFolder
 
 if TYPE_CHECKING:
@@ -68,5 +68,6 @@ def configure_local(c: Config, settings: Settings) -> None:
         "IMAGINE_HOME": imagine_home,
         "IMAGINE_MODELS": str(state.models),
         "IMAGINE_SAMPLES": str(state.samples),
+        **annotation_values(settings.servers.annotations or str(state.path / "annotations.db")),
     }
     c.LocalSpawner.notebooks_folder = str(settings.servers.notebooks_path)

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from imagine_hub.errors import EngineError, SettingsError
+from imagine_hub.spawners.container import image_of
 from imagine_hub.spawners.engine import connect
 
 if TYPE_CHECKING:
@@ -136,8 +137,7 @@ def _network(settings: Settings) -> dict[str, Any]:
 
 
 def _images(settings: Settings) -> set[str]:
-    found = {settings.containers.image, *(profile.image for profile in settings.profiles if profile.image)}
-    return found | ({settings.containers.gpu_image} if any(profile.gpus for profile in settings.profiles) else set())
+    return {settings.containers.image, *(image_of(settings, profile) for profile in settings.profiles)}
 
 
 def _is_loopback(address: str) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from imagine_hub.settings import Settings
@@ -24,3 +25,14 @@ def server_values(settings: Settings) -> str:
         },
         sort_keys=True,
     )
+
+
+def groups_of(spawner: Any) -> str:
+    """The groups of the user as JSON: projects may be shared with them."""
+    return json.dumps(sorted(group.name for group in spawner.user.groups))
+
+
+def annotation_values(annotations: str) -> dict[str, str | Callable[[Any], str]]:
+    """What the library has to know to annotate together; `annotations` is the database, empty where each has one of their own."""
+    values: dict[str, str | Callable[[Any], str]] = {"IMAGINE_GROUPS": groups_of}
+    return {**values, "IMAGINE_ANNOTATIONS": annotations} if annotations else values

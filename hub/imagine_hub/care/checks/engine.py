@@ -131,6 +131,8 @@ def images(settings: Settings) -> Finding | None:
     wanted = {settings.containers.image}
     if any(profile.gpus for profile in settings.profiles):
         wanted.add(settings.containers.gpu_image)
+    if any(profile.desktop and not profile.image for profile in settings.profiles):
+        wanted.add(settings.containers.desktop_image)
     wanted |= {profile.image for profile in settings.profiles if profile.image}
     missing, sizes = [], []
     with asked(settings) as client:
