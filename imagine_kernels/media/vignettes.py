@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,16 +12,14 @@ from numpy.typing import NDArray
 from imagine_kernels.errors import DataError, ImageError
 from imagine_kernels.files import Files
 from imagine_kernels.media.decoding import decode
-from imagine_kernels.records import Problem, Progress, Sample
+from imagine_kernels.records import Problem, Sample
 
 __all__ = [
     "ScaleBar",
-    "check_pictures",
     "crop_scale_bar",
     "decode",
     "find_scale_bar",
     "load",
-    "load_many",
     "pixel_size_from_scale_bar",
 ]
 
@@ -37,7 +31,6 @@ _WHITE, _BLACK = 190, 110
 #: A bar of 1 mm is longer than this at 600 dpi and more; shorter ones stand for 100 µm or the like.
 _MIN_MM_PX, _MIN_PX = 20, 6
 _MAX_THICKNESS = 5
-_LOOK_AHEAD = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,83 +162,6 @@ def load(files: Files, name: str, *, scale_bar_px: int = SCALE_BAR_PX) -> NDArra
     return crop_scale_bar(decode(data, name=name), height_px=scale_bar_px)
 
 
-def load_many(
-    files: Files, names: Sequence[str], *, scale_bar_px: int = SCALE_BAR_PX, workers: int | None = None
-) -> Generator[tuple[int, NDArray[np.uint8] | ImageError], None, None]:
-    """Many vignettes, decoded in parallel, in order; a few are decoded ahead of the one that is asked for.
-
-    Parameters
-    ----------
-    files : Files
-    names : sequence of str, length n
-    scale_bar_px : int
-        See `load`.
-    workers : int, optional
-        Threads; default is one per processor.
-
-    Yields
-    ------
-    index : int
-    picture : (H, W) uint8 ndarray or ImageError
-        The error of a picture that cannot be decoded; the others go on.
-    """
-    count = workers or min(_processors(), 16)
-
-    def one(name: str) -> NDArray[np.uint8] | ImageError:
-        try:
-            return load(files, name, scale_bar_px=scale_bar_px)
-        except ImageError as error:
-            return error
-
-    pool = ThreadPoolExecutor(count, thread_name_prefix="decode")
-    try:
-        waiting: deque[Future[Any]] = deque()
-        for index, name in enumerate(names):
-            waiting.append(pool.submit(one, name))
-            if len(waiting) > count * _LOOK_AHEAD:
-                yield index - len(waiting) + 1, waiting.popleft().result()
-        while waiting:
-            yield len(names) - len(waiting), waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _processors() -> int:
-    # What this process may use, which in a container is less than what the machine has.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def check_pictures(sample: Sample, progress: Progress | None = None) -> list[Problem]:
-    """Decode every picture of a sample and say which ones cannot be used.
-
-    Parameters
-    ----------
-    sample : Sample
-    progress : callable, optional
-        ``progress(done, total, what)``.
-
-    Returns
-    -------
-    list of Problem
-    """
-    names = [name for name in sample.objects["file"].tolist() if name]
-    scale_bar_px = int(sample.settings.get("scale_bar_px", SCALE_BAR_PX))
-    problems = []
-    with Files(sample.source) as files:
-        for index, picture in load_many(files, names, scale_bar_px=scale_bar_px):
-            if isinstance(picture, ImageError):
-                problems.append(problem_of(names[index], picture))
-            if progress is not None:
-                progress(index + 1, len(names), "pictures checked")
-    return problems
-
-
-def problem_of(name: str, error: ImageError) -> Problem:
-    """The row of ``problems.csv`` for a picture that cannot be decoded."""
-    what, _, remedy = str(error).rstrip(".").removeprefix(f"{name} ").partition(": ")
-    return Problem(item=name, what=what, remedy=remedy)
-
-
 def pixel_size_from_scale_bar(sample: Sample, *, n: int = 20) -> tuple[float, Problem] | None:
     """The size of a pixel from the scale bars of up to `n` pictures, for samples that do not say it.
 
@@ -271,10 +187,11 @@ def pixel_size_from_scale_bar(sample: Sample, *, n: int = 20) -> tuple[float, Pr
     chosen = [names[at] for at in np.unique(np.linspace(0, len(names) - 1, min(n, len(names))).astype(int))]
     sizes = []
     with Files(sample.source) as files:
-        for _, picture in load_many(files, chosen, scale_bar_px=0):
-            bar = None if isinstance(picture, ImageError) else find_scale_bar(picture, height_px=height)
-            if bar is not None and not np.isnan(bar.length_mm):
-                sizes.append(bar.mm_per_px)
+        for name in chosen:
+            with suppress(ImageError):
+                bar = find_scale_bar(load(files, name, scale_bar_px=0), height_px=height)
+                if bar is not None and not np.isnan(bar.length_mm):
+                    sizes.append(bar.mm_per_px)
     if not sizes:
         return None
     size = float(np.median(sizes))

@@ -19,12 +19,10 @@ from imagine_kernels.errors import ImageError
 from imagine_kernels.files import Files
 from imagine_kernels.media.vignettes import (
     ScaleBar,
-    check_pictures,
     crop_scale_bar,
     decode,
     find_scale_bar,
     load,
-    load_many,
     pixel_size_from_scale_bar,
 )
 from imagine_kernels.records import Sample
@@ -128,44 +126,6 @@ def test_no_bar(picture: NDArray[np.uint8]) -> None:
     assert crop_scale_bar(picture) is picture
 
 
-def test_load_and_load_many_agree_and_keep_the_order(tmp_path: Path) -> None:
-    names = [f"{i:03}.png" for i in range(100)]
-    for i, name in enumerate(names):
-        save(tmp_path, name, np.full((40 + i, 10), i, dtype=np.uint8))
-    (tmp_path / "017.png").write_bytes(b"")
-    with Files(tmp_path) as files:
-        seen = list(load_many(files, names, workers=4))
-        assert [index for index, _ in seen] == list(range(100))
-        for index, picture in seen:
-            if index == 17:
-                assert isinstance(picture, ImageError)
-                assert str(picture) == "017.png is empty (0 bytes): copy it again."
-            else:
-                assert not isinstance(picture, ImageError)
-                np.testing.assert_array_equal(picture, load(files, names[index]))
-
-
-def test_load_many_looks_only_a_little_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save(tmp_path, "a.png", vignette())
-    read: list[str] = []
-    original = Files.read
-
-    def counted(self: Files, name: str) -> bytes:
-        read.append(name)
-        return original(self, name)
-
-    monkeypatch.setattr(Files, "read", counted)
-    with Files(tmp_path) as files:
-        pictures = load_many(files, ["a.png"] * 10_000, workers=2)
-        assert next(pictures)[0] == 0
-        pictures.close()
-    assert len(read) < 50
-
-
-def test_load_many_of_nothing(tmp_path: Path) -> None:
-    assert list(load_many(Files(tmp_path), [])) == []
-
-
 def test_load_crops_and_says_what_is_missing(tmp_path: Path) -> None:
     save(tmp_path, "a.png", vignette())
     with Files(tmp_path) as files:
@@ -173,21 +133,6 @@ def test_load_crops_and_says_what_is_missing(tmp_path: Path) -> None:
         assert load(files, "a.png", scale_bar_px=0).shape == (111, 130)
         with pytest.raises(ImageError, match=r"holds no b\.png: put the file there"):
             load(files, "b.png")
-
-
-def test_check_names_each_bad_picture_and_reports_progress(tmp_path: Path) -> None:
-    save(tmp_path, "good.png", vignette())
-    save(tmp_path, "dot.png", np.zeros((1, 1), dtype=np.uint8))
-    (tmp_path / "empty.png").write_bytes(b"")
-    seen: list[tuple[int, int]] = []
-    problems = check_pictures(
-        sample_of(tmp_path, ["good.png", "dot.png", "empty.png", ""]), lambda done, total, what: seen.append((done, total))
-    )
-    assert [str(problem) for problem in problems] == [
-        "dot.png: measures only 1 × 1 px; leave it out, a vignette has at least 3 × 3 px.",
-        "empty.png: is empty (0 bytes); copy it again.",
-    ]
-    assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_pixel_size_is_the_median_of_the_bars(tmp_path: Path) -> None:
@@ -218,9 +163,10 @@ def test_all_real_zooscan_vignettes_have_their_bar(shared_data: Callable[[str], 
     with Files(folder) as files:
         names = files.names(".jpg")
         assert len(names) == 320
-        for index, picture in load_many(files, names, scale_bar_px=0):
+        for name in names:
+            picture = load(files, name, scale_bar_px=0)
             assert not isinstance(picture, ImageError)
-            assert find_scale_bar(picture) == ScaleBar(top_row=picture.shape[0] - 31, length_px=94), names[index]
+            assert find_scale_bar(picture) == ScaleBar(top_row=picture.shape[0] - 31, length_px=94), name
     measured = pixel_size_from_scale_bar(sample_of(folder, names))
     assert measured is not None
     assert measured[0] == pytest.approx(25.4 / 2400, rel=0.01)
@@ -231,6 +177,7 @@ def test_no_false_bar_on_real_pictures_of_other_instruments(shared_data: Callabl
     with Files(shared_data("zooscan") / part) as files:
         names = files.names(".jpg", ".png")
         assert len(names) >= 55
-        for index, picture in load_many(files, names, scale_bar_px=0):
+        for name in names:
+            picture = load(files, name, scale_bar_px=0)
             assert not isinstance(picture, ImageError)
-            assert find_scale_bar(picture) is None, names[index]
+            assert find_scale_bar(picture) is None, name
