@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imagine_kernels import catalog
 from imagine_kernels.errors import DataNotFound, FormatError, UnknownName
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 PREDICTIONS_FILE = "predictions.csv"
 PROBLEMS_FILE = "problems.csv"
+PLACES_FILE = "embedding.npy"
 RESULT_FILE = "result.json"
 
 # Columns of predictions.csv that are not metadata of the object; the label and status that the data came with keep another name.
@@ -47,6 +49,8 @@ class Result:
         Name, version, hash, recipe and metrics of the model, for people and for provenance.
     confusion : Confusion or None
         How the model erred on held-out objects; needed for corrected quantities.
+    places : (n, d) float16 ndarray or None
+        Where each object lies among the others, see `imagine_kernels.measures.embedding`; None in a result of before these were kept.
     """
 
     declaration: UseCase
@@ -55,6 +59,7 @@ class Result:
     problems: tuple[Problem, ...] = ()
     model: Mapping[str, Any] = field(default_factory=dict)
     confusion: Confusion | None = None
+    places: NDArray[np.float16] | None = None
 
     @classmethod
     def of(
@@ -161,12 +166,14 @@ class Result:
         return target
 
     def save(self, folder: Path | str) -> Path:
-        """Write predictions.csv, problems.csv and result.json, from which `open_result` makes the same result again."""
+        """Write predictions.csv, problems.csv, embedding.npy and result.json, from which `open_result` makes the same result again."""
         target = Path(folder).expanduser()
         with writing(target):
             target.mkdir(parents=True, exist_ok=True)
             self.to_csv(target / PREDICTIONS_FILE)
             write_problems(self.problems, target / PROBLEMS_FILE)
+            if self.places is not None:
+                np.save(target / PLACES_FILE, self.places, allow_pickle=False)
             _write_text(json.dumps(self._note(), indent=1, ensure_ascii=False), target / RESULT_FILE)
         return target
 
@@ -196,6 +203,7 @@ class Result:
             "source": str(self.sample.source.resolve()),
             "layout": self.sample.layout,
             "settings": dict(self.sample.settings),
+            "cut_from": self.sample.cut_from,
             "classes": list(self.predictions.classes),
             "text_columns": [name for name, dtype in self.sample.objects.dtypes.items() if dtype.kind not in "fiub"],
             "model": dict(self.model),
@@ -251,7 +259,12 @@ def open_result(folder: Path | str, *, use_case: str | None = None) -> Result:
         drop = [*_FIXED[1:], *(f"p_{name}" for name in classes)]
         objects = table.drop(columns=drop).rename(columns={new: old for old, new in _SOURCE_NAMES.items()})
         sample = Sample(
-            name=note["name"], source=Path(note["source"]), layout=note["layout"], objects=objects, settings=note["settings"]
+            name=note["name"],
+            source=Path(note["source"]),
+            layout=note["layout"],
+            objects=objects,
+            settings=note["settings"],
+            cut_from=note.get("cut_from", ""),
         )
         confusion = note["confusion"] and Confusion(
             classes=tuple(note["confusion"]["classes"]), counts=np.asarray(note["confusion"]["counts"], dtype=np.int64)
@@ -267,7 +280,17 @@ def open_result(folder: Path | str, *, use_case: str | None = None) -> Result:
         problems=tuple(read_problems(place / PROBLEMS_FILE)),
         model=note["model"],
         confusion=confusion or None,
+        places=_read_places(place / PLACES_FILE, len(predictions)),
     )
+
+
+def _read_places(file: Path, n: int) -> NDArray[np.float16] | None:
+    """What `Result.save` wrote; None where it is not there, or of other objects: nothing but the order of pictures hangs on it."""
+    try:
+        places = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    return places.astype(np.float16) if places.ndim == 2 and len(places) == n and places.dtype.kind == "f" else None
 
 
 def write_measurements(measured: Measurements, folder: Path | str) -> list[Path]:

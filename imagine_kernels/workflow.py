@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 
 from imagine_kernels import catalog, settings, usage
 from imagine_kernels.errors import DataNotFound, ImageError, LabelError, SettingError
-from imagine_kernels.records import Problem, Progress, Sample
+from imagine_kernels.records import Predictions, Problem, Progress, Sample
 from imagine_kernels.result import Result, open_result
 from imagine_kernels.use_case import UseCase
 
 if TYPE_CHECKING:
     from imagine_kernels.measures.accuracy import Evaluation
     from imagine_kernels.models.bundle import ModelBundle
+    from imagine_kernels.tasks.choice import Gain
 
 #: Seed of the generated sample that starter models are trained on.
 STARTER_SEED = 1
@@ -149,13 +150,10 @@ class Workflow:
         (H, W) uint8 ndarray, or ImageError
             In the order of `rows`; the error of a picture that cannot be decoded.
         """
-        from imagine_kernels.files import Files
-        from imagine_kernels.media.vignettes import load_many
+        from imagine_kernels.media.objects import Pictures
 
-        chosen = sample if rows is None else sample.where(np.asarray(rows, dtype=np.int64))
-        with Files(sample.source) as files:
-            height = int(sample.settings.get("scale_bar_px", 31))
-            for _, picture in load_many(files, chosen.objects["file"].tolist(), scale_bar_px=height):
+        with Pictures(sample) as pictures:
+            for _, picture in pictures.many(None if rows is None else [int(row) for row in rows]):
                 yield picture
 
     def check(self, path: Path | str | None = None, *, progress: Progress | None = None, **given: Any) -> Sample:
@@ -276,7 +274,9 @@ class Workflow:
         if not len(sample):
             raise DataNotFound.empty(sample.source, f"one {self.declaration.unit_noun} or more")
         with usage.recorded("identify", self.name) as note:
-            predictions, problems, columns = self.declaration.task.identify(sample, bundle, progress=progress, cancel=cancel)
+            predictions, problems, columns, places = self.declaration.task.identify(
+                sample, bundle, progress=progress, cancel=cancel
+            )
             note.n = len(predictions)
         if not len(predictions):
             reason = f" ({problems[0]})" if problems else ""
@@ -285,7 +285,46 @@ class Workflow:
             )
         done = sample.where(sample.objects["object_id"].isin(predictions.object_id.tolist()).to_numpy())
         done = _filled(done, columns, predictions.object_id.tolist())
-        return Result.of(self.declaration, done, predictions, bundle, problems=(*sample.problems, *problems))
+        result = Result.of(self.declaration, done, predictions, bundle, problems=(*sample.problems, *problems))
+        return replace(result, places=places)
+
+    def features(
+        self,
+        sample: Sample,
+        model: ModelBundle | Path | str | None = None,
+        *,
+        progress: Progress | None = None,
+        cancel: threading.Event | None = None,
+    ) -> tuple[Predictions, NDArray[np.float32], list[Problem]]:
+        """Predictions for the n objects whose picture can be read, and what the backbone of the model sees in each.
+
+        Returns
+        -------
+        predictions : Predictions
+            With the n object ids; none at all is no error.
+        features : (n, d) float32 ndarray
+            Like pictures are near one another.
+        problems : list of Problem
+
+        Raises
+        ------
+        BundleError, UnknownName, Cancelled
+            As `identify`.
+        """
+        found: tuple[Predictions, NDArray[np.float32], list[Problem]] = self.declaration.task.features(
+            sample, self.model(model), progress=progress, cancel=cancel
+        )
+        return found
+
+    def gain(self, true: NDArray[Any], first: NDArray[Any], second: NDArray[Any]) -> Gain:
+        """How much better the second of two models is than the first, on labels (n,) of the same objects.
+
+        See `imagine_kernels.tasks.choice.paired_gain`.
+        """
+        from imagine_kernels.tasks.choice import paired_gain
+
+        _, numbers = np.unique(np.concatenate([true, first, second]).astype(str), return_inverse=True)
+        return paired_gain(*np.split(numbers.astype(np.int64), 3))
 
     def evaluate(
         self,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imagine_kernels import settings
+from imagine_kernels.apps.surroundings import folder_roots, home_url
 from imagine_kernels.errors import Cancelled, ImagineError
 from imagine_kernels.widgets.browse import FolderBrowser
 from imagine_kernels.widgets.meter import Meter
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from imagine_kernels.apps.session import WorkSession
 
 #: Further folders that people may browse, separated as in ``PATH``.
-DATA_FOLDERS_VARIABLE = "IMAGINE_DATA"
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ class IdentifyApp:
 
     def __init__(self, workflow: Workflow) -> None:
         self.workflow = workflow
-        self.browser = FolderBrowser(_roots())
+        self.browser = FolderBrowser(folder_roots())
         self.uploads = Uploads(settings.home() / "uploads")
         self.downloads = Downloads()
         self.session: WorkSession | None = None
@@ -77,6 +76,7 @@ class IdentifyApp:
                 "open": self.open,
                 "reopen": self.reopen,
                 "cancel": self.cancel,
+                "similar": lambda given, buffers: self.current().similar(given, buffers),
                 "thumbs": self.thumbs,
                 "picture": self.picture,
                 "correct": lambda given, buffers: self.current().correct(given, buffers),
@@ -147,7 +147,7 @@ class IdentifyApp:
             "reads": list(declared.reads),
             # The database library takes half a second to load, so these follow as an event of their own.
             "recent": [],
-            "home_url": _home_url(),
+            "home_url": home_url(),
             "last": None,
         }
 
@@ -193,6 +193,9 @@ class IdentifyApp:
         path = self.browser.allowed(given["path"]) if given.get("path") else None
         values = {name: value for name, value in (given.get("settings") or {}).items() if value not in (None, "")}
         self.workflow.declaration.read_settings(values)
+        for setting in self.workflow.declaration.settings:
+            if setting.names_file and values.get(setting.name, setting.default) != setting.default:
+                values[setting.name] = str(self.browser.allowed(str(values[setting.name])))
         model = str(given["model"]) if given.get("model") else None
         # A name and never a folder: what an app may read is decided by its browser of files.
         if model is not None and Path(model).name != model:
@@ -305,24 +308,6 @@ class IdentifyApp:
 def _stop_if(cancel: threading.Event) -> None:
     if cancel.is_set():
         raise Cancelled("Identification was cancelled.")
-
-
-def _roots() -> list[tuple[str, Path]]:
-    folders = settings.folders(DATA_FOLDERS_VARIABLE)
-    return [
-        ("Your folders", Path.home()),
-        *((folder.name or str(folder), folder) for folder in folders),
-        ("Imagine", settings.home()),
-    ]
-
-
-def _home_url() -> str | None:
-    """The home page of the hub; None where there is no hub."""
-    given = os.environ.get("IMAGINE_HOME_URL")
-    if given:
-        return given
-    base = os.environ.get("JUPYTERHUB_BASE_URL")
-    return f"{base.rstrip('/')}/hub/home" if base else None
 
 
 def _when(moment: str) -> str:

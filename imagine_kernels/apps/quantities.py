@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from imagine_kernels.records import Measurements
+from imagine_kernels.records import TOTALS, Measurements
+from imagine_kernels.units import UNITS, corrected, limits, split_unit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Unit at the end of a column name → unit for people.
-UNITS = {"ind_m3": "ind/m³", "mm3_m3": "mm³/m³"}
 _NAMES = {
     "abundance": "Abundance",
     "biovolume_spherical": "Biovolume, spherical",
     "biovolume_ellipsoidal": "Biovolume, ellipsoidal",
     "relative_abundance": "Share of the sample",
 }
-#: The taxon of the rows that hold a whole sample.
-TOTAL = "all objects"
+#: Rows of a further table that the page shows; the download holds all.
+MAX_ROWS = 300
 _X, _Y, _Y_LOW, _Y_HIGH = "biovolume_mid_mm3", "nbss_m3", "nbss_low_m3", "nbss_high_m3"
 _KEYS = ("sample_id", "taxon", "n_counted", "n_validated")
+_SPECTRUM = ("size_spectrum", "size_spectrum_fit")
 
 
 def quantities(measured: Measurements, *, sequence: int) -> dict[str, Any]:
@@ -29,61 +29,77 @@ def quantities(measured: Measurements, *, sequence: int) -> dict[str, Any]:
     Parameters
     ----------
     measured : Measurements
-        With a table ``abundance``, and ``size_spectrum`` and ``size_spectrum_fit`` where there are such.
+        Its main table is drawn by taxon, ``size_spectrum`` and ``size_spectrum_fit`` as such; the others are shown as they are.
     sequence : int
         The last correction that is in it.
     """
     rows: list[dict[str, Any]] = []
     found: dict[str, dict[str, Any]] = {}
-    table = measured.tables.get("abundance")
-    if table is not None:
-        found = _series(table)
-        rows = _rows(table, found)
+    main = measured.main
+    if main is not None:
+        found = _series(measured.tables[main])
+        rows = _rows(measured.tables[main], found)
     return {
         "sequence": sequence,
         "quantities": [
             {"key": key, "name": entry["name"], "unit": entry["unit"], "corrected": entry["corrected"]}
             for key, entry in found.items()
-            if not key.endswith("_corrected")
+            if not split_unit(key)[0].endswith("_corrected")
         ],
         "rows": rows,
         "spectrum": _spectrum(measured),
+        "tables": [_table(name, table) for name, table in measured.tables.items() if name not in (main, *_SPECTRUM)],
         "notes": list(measured.notes),
+        "alerts": list(measured.alerts),
     }
 
 
 def _series(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Quantity → its three columns; a quantity without any value is left out."""
+    """Column of a quantity → its three columns; a quantity without any value is left out."""
     found: dict[str, dict[str, Any]] = {}
-    for column in table.columns:
-        base, unit = _split(str(column))
-        if column in _KEYS or base.endswith(("_low", "_high")) or table[column].dtype.kind != "f":
+    for column in map(str, table.columns):
+        base, unit = split_unit(column)
+        if column in _KEYS or base.endswith(("_low", "_high")) or table[column].dtype.kind != "f" or table[column].isna().all():
             continue
-        low, high = _join(base + "_low", unit), _join(base + "_high", unit)
-        found[base] = {
-            "name": _NAMES.get(base, base.replace("_", " ").capitalize()),
-            "unit": UNITS.get(unit, unit) or "share",
-            "columns": (str(column), low if low in table else None, high if high in table else None),
-            "corrected": None,
-            "empty": bool(table[column].isna().all()),
+        found[column] = {
+            "name": _NAMES.get(base, _words(base)),
+            "unit": UNITS.get(unit) or "share",
+            "columns": (column, *(limits(table.columns, column) or (None, None))),
         }
-    for base, entry in found.items():
-        other = found.get(f"{base}_corrected")
-        entry["corrected"] = f"{base}_corrected" if other and not other["empty"] else None
-    held = {base: entry for base, entry in found.items() if not entry["empty"]}
+    for column, entry in found.items():
+        entry["corrected"] = better if (better := corrected(column)) in found else None
     # The quantities with units first; the bare share says least.
-    return dict(sorted(held.items(), key=lambda item: (item[0].startswith("relative"), list(found).index(item[0]))))
+    return dict(sorted(found.items(), key=lambda item: (item[0].startswith("relative"), list(found).index(item[0]))))
 
 
-def _split(column: str) -> tuple[str, str]:
-    for unit in sorted(UNITS, key=len, reverse=True):
-        if column.endswith(f"_{unit}"):
-            return column.removesuffix(f"_{unit}"), unit
-    return column, ""
+def _words(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
-def _join(base: str, unit: str) -> str:
-    return f"{base}_{unit}" if unit else base
+def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
+    """A table as it is, each value with its interval."""
+    ends = {column: limits(table.columns, column) for column in map(str, table.columns)}
+    swallowed = {end for pair in ends.values() if pair for end in pair}
+    columns = [column for column in ends if column not in swallowed and column != "sample_id"]
+    records = table.head(MAX_ROWS).to_dict("records")
+
+    def cell(record: dict[Any, Any], column: str) -> Any:
+        if table[column].dtype.kind not in "fiu":
+            value = record[column]
+            # What is missing in a column of text is None or NaN, which is not itself.
+            missing = value is None or value != value  # noqa: PLR0124
+            return ("yes" if value else "no") if table[column].dtype.kind == "b" else "" if missing else str(value)
+        return [_value(record, each) for each in (column, *(ends[column] or (None, None)))]
+
+    return {
+        "title": _words(name),
+        "columns": [{"name": _words(base), "unit": UNITS.get(unit, "")} for base, unit in map(split_unit, columns)],
+        "rows": [
+            {"sample": str(record.get("sample_id", "")), "cells": [cell(record, column) for column in columns]}
+            for record in records
+        ],
+        "left": max(len(table) - MAX_ROWS, 0),
+    }
 
 
 def _rows(table: pd.DataFrame, found: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -93,8 +109,8 @@ def _rows(table: pd.DataFrame, found: dict[str, dict[str, Any]]) -> list[dict[st
             "sample": str(record["sample_id"]),
             "taxon": str(record["taxon"]),
             "counted": int(record["n_counted"]),
-            "validated": int(record["n_validated"]),
-            "total": record["taxon"] == TOTAL,
+            "validated": int(record.get("n_validated", 0)),
+            "total": record["taxon"] in TOTALS,
             "values": {key: [_value(record, column) for column in entry["columns"]] for key, entry in found.items()},
         }
         for record in records

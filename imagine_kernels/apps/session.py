@@ -22,7 +22,7 @@ from imagine_kernels.apps.quantities import quantities
 from imagine_kernels.errors import ImagineError
 from imagine_kernels.files import plain_name
 from imagine_kernels.records import Predictions
-from imagine_kernels.widgets.part import unexpected
+from imagine_kernels.widgets.part import Reply, unexpected
 from imagine_kernels.widgets.thumbnails import Thumbnails, encode
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class WorkSession:
             buffers,
         )
         self._wake.set()
-        for work in (self._follow, self._make_thumbnails):
+        for work in (self._follow, self._make_thumbnails, self._place):
             thread = threading.Thread(target=work, name=f"imagine-{work.__name__.strip('_')}", daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -146,6 +146,21 @@ class WorkSession:
         with self._changing:
             self._read_on()
         return self._after(given)
+
+    def similar(self, given: Mapping[str, Any], _: Sequence[memoryview]) -> Reply:
+        """All rows by falling likeness with one of them, as uint32.
+
+        Raises
+        ------
+        ImagineError
+            The result was made before the places of pictures were kept.
+        """
+        from imagine_kernels.measures.embedding import similar
+
+        if self._first.places is None:
+            raise ImagineError("It is not known which of these are alike: identify the sample once more.")
+        order = similar(self._first.places, int(given["row"]))
+        return Reply(None, [np.ascontiguousarray(order, dtype="<u4").tobytes()])
 
     def _write(self, given: Mapping[str, Any], write: Callable[[int], Any]) -> list[dict[str, Any]]:
         from imagine_kernels.annotation import StaleSequence
@@ -213,6 +228,21 @@ class WorkSession:
         except (ImagineError, OSError):
             # The corrections themselves are in the database; the tables are only a copy of them.
             _log.exception("The tables in %s could not be written", self.folder)
+
+    def _place(self) -> None:
+        """Tell the page how unusual each picture is, and which ones form groups."""
+        from imagine_kernels.measures.embedding import clusters, unusual
+
+        places = self._first.places
+        if places is None or not len(places):
+            return
+        try:
+            found = (unusual(places).astype("<f4"), clusters(places).astype("<u2"))
+        except Exception:  # the page does without
+            _log.exception("The pictures of %s could not be put into groups", self.session.name)
+            return
+        if not self._stop.is_set():
+            self._tell("places", None, [np.ascontiguousarray(each).tobytes() for each in found])
 
     # Pictures.
 

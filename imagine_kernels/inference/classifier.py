@@ -16,9 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagine_kernels.errors import BundleError, Cancelled, ImageError, SettingError
-from imagine_kernels.files import Files
-from imagine_kernels.inference.pictures import ORIENTATIONS, oriented, squares
+from imagine_kernels.inference.pictures import ORIENTATIONS, WHITE, oriented, squares
+from imagine_kernels.inference.seen import Seen
 from imagine_kernels.inference.sessions import BATCH, Chunk, Runtime, Session, TorchSession, cpu_session, has_bf16
+from imagine_kernels.media.collages import white_background
+from imagine_kernels.media.micrographs import squared
+from imagine_kernels.media.objects import Pictures, problem_of
 from imagine_kernels.models.bundle import GRAPH, ModelBundle
 from imagine_kernels.records import Predictions, Problem, Progress, Sample
 
@@ -98,8 +101,10 @@ class Classifier:
             self.add_logits(chunks, logits)
         return softmax(logits / self.bundle.temperature)
 
-    def add_logits(self, chunks: Iterable[Prepared], logits: NDArray[np.float32]) -> None:
-        """Write the logits, averaged over the orientations, into the rows of `logits` (n, k) that the chunks name."""
+    def add_logits(self, chunks: Iterable[Prepared], logits: NDArray[np.float32], features: Seen | None = None) -> None:
+        """Write the logits, averaged over the orientations, into the rows of `logits` (n, k) that the chunks name; and where `features`
+        is given, what the backbone sees, averaged in the same way, into that.
+        """
         lock = threading.Lock()
 
         def turned() -> Iterator[Chunk]:
@@ -112,9 +117,11 @@ class Classifier:
                     part = slice(start, start + BATCH)
                     yield rows[part], pixels[part], morphometry[part]
 
-        def done(rows: NDArray[np.int64], found: NDArray[np.float32], _: NDArray[np.float32]) -> None:
+        def done(rows: NDArray[np.int64], found: NDArray[np.float32], seen: NDArray[np.float32]) -> None:
             with lock:
                 np.add.at(logits, rows, found / self.orientations)
+                if features is not None:
+                    features.add(rows, seen / np.float32(self.orientations))
 
         with self._lock:
             self.session.run(turned(), done)
@@ -151,6 +158,7 @@ def identify(
     device: Literal["auto", "cpu", "cuda"] = "auto",
     runtime: Runtime | None = None,
     classifier: Classifier | None = None,
+    features: Seen | None = None,
 ) -> tuple[Predictions, list[Problem], dict[str, NDArray[np.float64]]]:
     """Identify every object of a sample whose picture can be read.
 
@@ -169,6 +177,8 @@ def identify(
         See `Classifier`.
     classifier : Classifier, optional
         One that is ready, of the same bundle: saves the second or two of loading it; `orientations`, `device` and `runtime` are its own.
+    features : Seen, optional
+        Takes what the backbone sees in each picture.
 
     Returns
     -------
@@ -200,12 +210,13 @@ def identify(
             if progress is not None:
                 progress(int(good.sum()) + len(problems), n, "identifying")
 
-    ready.add_logits(noted(), logits)
+    ready.add_logits(noted(), logits, features)
     if progress is not None:
         progress(n, n, "identifying")
     ids = sample.objects["object_id"].to_numpy(dtype=object)[good]
     predictions = Predictions.of(ids, bundle.classes, softmax(logits[good] / bundle.temperature))
-    return predictions, problems, {f"object_{name}": measured[good, i] for i, name in enumerate(FEATURES)}
+    known = np.isfinite(measured[good]).any(axis=0)
+    return predictions, problems, {f"object_{name}": measured[good, i] for i, name in enumerate(FEATURES) if known[i]}
 
 
 def prepared(
@@ -233,18 +244,20 @@ def prepared(
     Cancelled
         `cancel` was set.
     """
-    names = sample.objects["file"].tolist()
-    starts = iter(range(0, len(names), BATCH))
+    starts = iter(range(0, len(sample), BATCH))
     waiting: collections.deque[Future[tuple[Prepared | None, list[Problem]]]] = collections.deque()
     # Threads of Python hinder each other far more than they help: on two processors one of them prepares more pictures than two would,
     # and leaves the other processor to the inference.
     workers = max(1, len(os.sched_getaffinity(0)) // 2)
-    with Files(sample.source) as files, ThreadPoolExecutor(workers, thread_name_prefix="prepare") as pool:
+    with (
+        Pictures(sample, scale_bar_px=scale_bar_px) as pictures,
+        ThreadPoolExecutor(workers, thread_name_prefix="prepare") as pool,
+    ):
         try:
             while True:
                 for start in itertools.islice(starts, workers + _AHEAD - len(waiting)):
-                    rows = np.arange(start, min(start + BATCH, len(names)))
-                    waiting.append(pool.submit(_read_and_prepare, given, files, names, rows, scale_bar_px))
+                    rows = np.arange(start, min(start + BATCH, len(sample)))
+                    waiting.append(pool.submit(_read_and_prepare, given, pictures, rows))
                 if not waiting:
                     return
                 chunk, unread = waiting.popleft().result()
@@ -259,20 +272,18 @@ def prepared(
 
 
 def _read_and_prepare(
-    given: Mapping[str, Any], files: Files, names: Sequence[str], rows: NDArray[np.int64], scale_bar_px: int
+    given: Mapping[str, Any], pictures: Pictures, rows: NDArray[np.int64]
 ) -> tuple[Prepared | None, list[Problem]]:
-    from imagine_kernels.media.vignettes import load, problem_of
-
     good: list[int] = []
-    pictures: list[NDArray[np.uint8]] = []
+    found: list[NDArray[np.uint8]] = []
     problems: list[Problem] = []
     for row in rows.tolist():
         try:
-            pictures.append(load(files, names[row], scale_bar_px=scale_bar_px))
+            found.append(pictures.load(row))
             good.append(row)
         except ImageError as error:
-            problems.append(problem_of(names[row], error))
-    return (prepare(given, np.array(good), pictures) if good else None), problems
+            problems.append(problem_of(pictures.name(row), error))
+    return (prepare(given, np.array(good), found) if good else None), problems
 
 
 def prepare(given: Mapping[str, Any], rows: NDArray[np.int64], pictures: Sequence[NDArray[np.uint8]]) -> Prepared:
@@ -285,7 +296,15 @@ def prepare(given: Mapping[str, Any], rows: NDArray[np.int64], pictures: Sequenc
         raise BundleError(
             f"The model wants the feature {unknown[0]!r}, which this version does not measure: train the model again."
         )
-    measured = morphometry_table(pictures)
+    if given.get("white_background"):
+        pictures = [white_background(picture) for picture in pictures]
+    if given.get("surround") == "rim":
+        pictures = [squared(picture) for picture in pictures]
+    # Where the whole picture counts, no object is told from its background.
+    whole = given["background"] >= WHITE
+    measured = (
+        np.full((len(pictures), len(FEATURES)), np.nan) if whole else morphometry_table(pictures, threshold=given["background"])
+    )
     scaled = log_scaled(measured)
     return Prepared(
         rows=rows,

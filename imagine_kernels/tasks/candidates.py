@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,11 +14,13 @@ from numpy.typing import NDArray
 
 from imagine_kernels.errors import Cancelled
 from imagine_kernels.inference.pictures import oriented
-from imagine_kernels.inference.sessions import BATCH, Chunk, Session, TorchSession, cpu_session
+from imagine_kernels.inference.sessions import BATCH, Chunk, Session, TorchSession, cpu_session, openvino_is_there
 from imagine_kernels.models.graph import export_onnx, with_head
 from imagine_kernels.models.network import build_network, feature_lengths, set_head
 from imagine_kernels.records import Progress
+from imagine_kernels.settings import home
 from imagine_kernels.tasks.classification import Classification
+from imagine_kernels.tasks.feature_cache import FeatureCache, keys_of
 from imagine_kernels.tasks.finetune import Pictures, Schedule, balanced_accuracy, fine_tune
 from imagine_kernels.tasks.head import Head, class_weights, fit_head
 from imagine_kernels.tasks.splitting import Split
@@ -96,20 +99,42 @@ def frozen_features(
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> Frozen:
-    """Run the backbone over all pictures in all orientations."""
+    """Run the backbone in all orientations over all pictures, but for those that it has seen before."""
     m = pictures.morphometry.shape[1]
     lengths = feature_lengths(task.backbone)
     network = build_network(backbone=task.backbone, classes=n_classes, morphometry=m)
     graph = export_onnx(network, size=task.size, morphometry=m)
-    means = averaged_features(
-        _session(network, graph), pictures, task.orientations, length=sum(lengths), progress=progress, cancel=cancel
-    )
+    numbers, length = _numbers_up_to(task.orientations), sum(lengths)
+    cache = FeatureCache(home() / "cache" / "features.db")
+    keys = keys_of(pictures.pixels, *_computed_by(network), task.backbone, task.size, numbers, length)
+    known = cache.get(keys)
+    fresh = np.array([key not in known for key in keys], dtype=bool)
+    if fresh.any():
+        means = averaged_features(
+            _session(network, graph), pictures.where(fresh), task.orientations, length=length, progress=progress, cancel=cancel
+        )
+        rows = np.hstack([means[number] for number in numbers])
+        computed = {keys[i]: rows[at] for at, i in enumerate(np.flatnonzero(fresh))}
+        cache.put(computed)
+        known |= computed
+    every = np.stack([known[key] for key in keys]).reshape(len(keys), len(numbers), length)
     return Frozen(
         network=network,
         graph=graph,
-        means={number: np.hstack([mean, pictures.morphometry]) for number, mean in means.items()},
+        means={number: np.hstack([every[:, at], pictures.morphometry]) for at, number in enumerate(numbers)},
         blocks=(*lengths, *([m] if m else [])),
     )
+
+
+def _computed_by(network: Any) -> tuple[Any, ...]:
+    """What the features follow from besides the picture: the weights, and what computes with them."""
+    import torch
+
+    weights = hashlib.sha256()
+    for name, values in sorted(network.backbone.state_dict().items()):
+        weights.update(name.encode() + values.numpy().tobytes())
+    runtime = "cuda" if torch.cuda.is_available() else "openvino" if openvino_is_there() else "onnxruntime"
+    return weights.digest(), runtime
 
 
 def frozen_candidate(
@@ -130,6 +155,7 @@ def frozen_candidate(
         "n_classes": n_classes,
         "exponent": task.class_weight_exponent,
         "seed": seed,
+        "weights": block_weights(task),
     }
     logits = {number: np.zeros((len(target), n_classes), dtype=np.float32) for number in frozen.means}
     for fold in range(split.n_folds):
@@ -181,6 +207,7 @@ def tuned_candidate(
     start = fit_head(
         frozen.mean[learn], pictures.target[learn],
         blocks=frozen.blocks, n_classes=n_classes, exponent=task.class_weight_exponent, seed=seed,
+        weights=block_weights(task),
     )  # fmt: skip
     network = copy.deepcopy(frozen.network)
     put_head(network, start)
@@ -230,8 +257,9 @@ def _refitted(
     means = averaged_features(_session(network, graph), pictures, task.orientations, length=length, cancel=cancel)
     joined = np.hstack([means[task.orientations], pictures.morphometry])
     head = fit_head(
-        joined, pictures.target, blocks=frozen.blocks, n_classes=n_classes, exponent=task.class_weight_exponent, seed=seed
-    )
+        joined, pictures.target, blocks=frozen.blocks, n_classes=n_classes, exponent=task.class_weight_exponent, seed=seed,
+        weights=block_weights(task),
+    )  # fmt: skip
     put_head(network, head)
     return with_head(graph, network)
 
@@ -266,11 +294,15 @@ def averaged_logits(session: Session, pictures: Pictures, orientations: int, n_c
     return averages.by_number()
 
 
+def _numbers_up_to(orientations: int) -> tuple[int, ...]:
+    return (*(number for number in NUMBERS if number < orientations), orientations)
+
+
 class _Averages:
     """Means of rows (n, length) over the first 1, 2, 4 … orientations, of requests that end in any order."""
 
     def __init__(self, n: int, length: int, orientations: int) -> None:
-        self._numbers = [number for number in NUMBERS if number < orientations] + [orientations]
+        self._numbers = _numbers_up_to(orientations)
         # A sum for each step from one number to the next; of float64, so that the rounded result is the same in any order.
         self._steps = [np.zeros((n, length), dtype=np.float64) for _ in self._numbers]
         self._lock = threading.Lock()
@@ -287,6 +319,12 @@ class _Averages:
             total = total + step
             found[number] = (total / number).astype(np.float32)
         return found
+
+
+def block_weights(task: Classification) -> tuple[float, ...]:
+    """How much each block of features counts in the head: the last layer, the stages before it, and morphometry where it is joined."""
+    stages = len(feature_lengths(task.backbone)) - 1
+    return (1.0, *([1.0 if task.earlier_stages else 0.0] * stages), *([1.0] if task.morphometry else []))
 
 
 def put_head(network: Any, head: Head) -> None:

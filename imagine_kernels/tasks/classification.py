@@ -6,12 +6,19 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from imagine_kernels.records import Predictions, Problem, Progress, Sample
 
 if TYPE_CHECKING:
     from imagine_kernels.models.bundle import ModelBundle
+
+
+#: Numbers that are gathered of each picture before its place among the others is computed.
+_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +52,17 @@ class Classification:
     size : int
         Side in px of the square that the backbone sees.
     background : int
-        Lighter grey values are background; 243 is ZooProcess's threshold.
+        Lighter grey values are background; 243 is ZooProcess's threshold, 255 takes the whole picture and measures nothing on it.
     margin : float
         Rim around the object, as a share of its longer side.
     backbone : str
         One of `imagine_kernels.models.backbone.BACKBONES`.
+    white_background : bool
+        Make a grey background white first, see `imagine_kernels.media.collages.white_background`.
+    surround : {"white", "rim"}
+        What fills the square around a picture: white, or the mean grey of its rim, see `imagine_kernels.media.micrographs.squared`.
+    earlier_stages : bool
+        The head sees the averages of three earlier stages of the backbone besides its last layer.
     morphometry : bool
         Join shape and grey level, which carry the true size, to the features of the backbone.
     orientations : int
@@ -64,7 +77,10 @@ class Classification:
     size: int = 224
     background: int = 243
     margin: float = 0.05
+    white_background: bool = False
+    surround: Literal["white", "rim"] = "white"
     backbone: str = "tf_efficientnet_lite0"
+    earlier_stages: bool = True
     morphometry: bool = True
     orientations: int = 8
     class_weight_exponent: float = 0.25
@@ -100,12 +116,35 @@ class Classification:
 
     def identify(
         self, sample: Sample, bundle: ModelBundle, *, progress: Progress | None = None, cancel: threading.Event | None = None
-    ) -> tuple[Predictions, list[Problem], dict[str, Any]]:
-        """Identify a sample; see `imagine_kernels.inference.classifier.identify`."""
-        from imagine_kernels.inference.classifier import identify, ready_classifier
+    ) -> tuple[Predictions, list[Problem], dict[str, Any], NDArray[np.float16]]:
+        """Identify a sample; see `imagine_kernels.inference.classifier.identify`. The last value is where each object lies among the
+        others, see `imagine_kernels.measures.embedding.embedded`.
+        """
+        from imagine_kernels.measures.embedding import embedded
 
-        ready = ready_classifier(bundle)
-        return identify(sample, bundle, progress=progress, cancel=cancel, scale_bar_px=scale_bar_px(sample), classifier=ready)
+        predictions, features, problems, columns = self._seen(sample, bundle, _KEPT, progress, cancel)
+        return predictions, problems, columns, embedded(features)
+
+    def features(
+        self, sample: Sample, bundle: ModelBundle, *, progress: Progress | None = None, cancel: threading.Event | None = None
+    ) -> tuple[Predictions, NDArray[np.float32], list[Problem]]:
+        """Identify a sample, and give what the backbone sees in each picture, (n, d) float32, too."""
+        predictions, features, problems, _ = self._seen(sample, bundle, None, progress, cancel)
+        return predictions, features, problems
+
+    def _seen(
+        self, sample: Sample, bundle: ModelBundle, length: int | None, progress: Progress | None, cancel: threading.Event | None
+    ) -> tuple[Predictions, NDArray[np.float32], list[Problem], dict[str, Any]]:
+        from imagine_kernels.inference.classifier import identify, ready_classifier
+        from imagine_kernels.inference.seen import Seen
+
+        seen = Seen(len(sample), length=length)
+        predictions, problems, columns = identify(
+            sample, bundle, progress=progress, cancel=cancel, scale_bar_px=scale_bar_px(sample),
+            classifier=ready_classifier(bundle), features=seen,
+        )  # fmt: skip
+        done = sample.objects["object_id"].isin(predictions.object_id.tolist()).to_numpy()
+        return predictions, seen.of(np.flatnonzero(done)), problems, columns
 
     def warm(self, bundle: ModelBundle) -> None:
         """Load the model, so that the next `identify` in this process need not."""

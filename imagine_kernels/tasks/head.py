@@ -52,7 +52,15 @@ def class_weights(target: NDArray[np.int64], n_classes: int, exponent: float) ->
 
 
 def fit_head(
-    features: NDArray[np.float32], target: NDArray[np.int64], *, blocks: Sequence[int], n_classes: int, exponent: float, seed: int
+    features: NDArray[np.float32],
+    target: NDArray[np.int64],
+    *,
+    blocks: Sequence[int],
+    n_classes: int,
+    exponent: float,
+    seed: int,
+    strength: float | None = None,
+    weights: Sequence[float] | None = None,
 ) -> Head:
     """Fit a head.
 
@@ -68,15 +76,19 @@ def fit_head(
     exponent : float
         See `class_weights`.
     seed : int
+    strength : float, optional
+        The inverse strength of the regularisation; where it is left out it is chosen among `STRENGTHS`, which takes many times longer.
+    weights : sequence of float, optional
+        How much each block counts; 0 leaves it out. Without it all count alike.
     """
     from threadpoolctl import threadpool_limits
 
     shift = features.mean(axis=0)
-    scale = _scale(features.std(axis=0), blocks)
+    scale = _scale(features.std(axis=0), blocks) * np.repeat(np.asarray(weights or [1] * len(blocks), dtype=np.float32), blocks)
     # The matrices are small: threads would spend their time waiting for each other, ten times longer than one needs alone.
     with threadpool_limits(1):
         coefficients, intercept, strength, back = _fit(
-            (features - shift) * scale, target, n_classes=n_classes, exponent=exponent, seed=seed
+            (features - shift) * scale, target, n_classes=n_classes, exponent=exponent, seed=seed, strength=strength
         )
     return Head(
         shift=shift.astype(np.float32),
@@ -100,12 +112,13 @@ def _scale(spread: NDArray[np.float32], blocks: Sequence[int]) -> NDArray[np.flo
 
 
 def _fit(
-    x: NDArray[np.float32], target: NDArray[np.int64], *, n_classes: int, exponent: float, seed: int
+    x: NDArray[np.float32], target: NDArray[np.int64], *, n_classes: int, exponent: float, seed: int, strength: float | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float, NDArray[np.float64]]:
     """Weights (k, r) and bias (k,) in the rotated space, the strength, and the matrix (r, d) that leads back."""
     rotated, back = _rotated(x)
     weights = class_weights(target, n_classes, exponent)
-    strength = _choose_strength(rotated, target, weights, seed)
+    if strength is None:
+        strength = _choose_strength(rotated, target, weights, seed)
     model = _logistic(strength).fit(rotated, target, sample_weight=weights[target])
     coefficients, intercept = np.asarray(model.coef_), np.asarray(model.intercept_)
     if n_classes == 2:

@@ -49,6 +49,8 @@ def taken(task: Classification) -> dict[str, Any]:
         "size": task.size,
         "background": task.background,
         "margin": task.margin,
+        "white_background": task.white_background,
+        "surround": task.surround,
         "backbone": task.backbone,
         "pixels": "uint8 grey, object on white; the graph inverts and normalises: (255 - x - 127) / 128",
         "morphometry": list(FEATURES) if task.morphometry else [],

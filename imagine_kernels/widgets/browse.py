@@ -11,6 +11,8 @@ from imagine_kernels.errors import DataNotFound, UnsafeArchive
 
 #: Entries listed at once; more than anyone reads.
 MOST_ENTRIES = 500
+#: What the files end with that hold a sample.
+SAMPLES = (".zip", ".pid", ".tsv", ".txt")
 
 
 class FolderBrowser:
@@ -39,8 +41,8 @@ class FolderBrowser:
             raise UnsafeArchive(f"{path} is not in a folder that may be opened here: choose one below {names}.")
         return place
 
-    def listing(self, path: str | None) -> dict[str, Any]:
-        """What lies in a folder: sub-folders and zips, hidden ones left out.
+    def listing(self, path: str | None, *, ends: tuple[str, ...] | None = None) -> dict[str, Any]:
+        """What lies in a folder: sub-folders and files with one of those ends, hidden ones left out.
 
         Raises
         ------
@@ -62,8 +64,7 @@ class FolderBrowser:
                 "note": _note(entry),
             }
             for entry in entries
-            if not entry.name.startswith(".")
-            and (entry.is_dir() or entry.name.lower().endswith((".zip", ".pid", ".tsv", ".txt")))
+            if not entry.name.startswith(".") and (entry.is_dir() or entry.name.lower().endswith(ends or SAMPLES))
         ]
         is_root = any(place == root for _, root in self.roots)
         return {

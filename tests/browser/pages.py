@@ -49,6 +49,8 @@ class IdentifyPage:
         """Select the one in focus and those after it by keyboard."""
         self.press("Space", *["Shift+ArrowRight"] * (n - 1))
         expect(self.page.locator("[data-live]")).to_have_text(re.compile(rf"^{n} \w+s? selected"))
+        # The grid is drawn a frame later than this is said.
+        expect(self.page.locator(".ik-vignette[aria-selected=true]")).to_have_count(n)
 
     def selected(self) -> list[str]:
         """The names of the selected objects in the window."""

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from chromium import Watch
 from pages import IdentifyPage
@@ -198,6 +199,58 @@ def test_groups_fold_and_unfold_by_key(app: IdentifyPage) -> None:
     expect(page.locator(".ik-group-fold[aria-expanded=false]")).to_have_count(0)
     app.press("Home")
     expect(page.locator(f'.ik-vignette.ik-focused[aria-label$=", {first}"]')).to_have_count(1)
+
+
+def test_what_is_alike_is_grouped_named_at_once_and_found_from_one(app: IdentifyPage, home: Path, pictures: Path) -> None:
+    page = app.page
+    by = page.get_by_label("Group by")
+    expect(by).to_be_visible()
+    app.grid.focus()
+    app.press("g")
+    expect(by).to_have_value("cluster")
+    heads = page.locator(".ik-group-name")
+    expect(heads.first).to_have_text("Alike, group 1")
+    page.get_by_label("Sort by").select_option("unusual")
+    page.screenshot(path=pictures / "alike.png")
+    # A whole group at once gets a name, and stays together.
+    app.grid.focus()
+    app.press("Home", "Control+a")
+    size = int(page.locator(".ik-group-count").first.inner_text())
+    expect(page.locator("[data-live]")).to_have_text(re.compile(rf"^{size} "))
+    app.move_to("Chaetognatha")
+    app.wait_saved()
+    expect(page.locator("[data-live]")).to_have_text(f"{size} vignettes moved to Chaetognatha")
+    app.press("Home")
+    group = page.locator(".ik-group").filter(has=page.get_by_text("Alike, group 1", exact=True))
+    expect(group.locator(".ik-group-count")).to_have_text(str(size))
+    expect(group).to_contain_text(f"{size} validated")
+    app.press("Control+z")
+    app.wait_saved()
+
+    # From one object to those most like it: it comes first, and most of what follows is called the same.
+    app.press("g")
+    expect(by).to_have_value("taxon")
+    app.press("Home")
+    one = app.focused()
+    app.press("l")
+    expect(heads.first).to_have_text(f"Like {one}")
+    expect(page.locator(".ik-vignette.ik-focused")).to_have_attribute("aria-label", re.compile(f", {re.escape(one)}$"))
+    page.screenshot(path=pictures / "like-one.png")
+    # The order is that of the cosines of what the model sees, as they are kept with the result.
+    folder = home / "results" / page.url.rpartition("session=")[2]
+    places = np.load(folder / "embedding.npy").astype(np.float32)
+    with (folder / "predictions.csv").open(encoding="utf-8", newline="") as stream:
+        ids = [row["object_id"] for row in csv.DictReader(stream)]
+    cosines = places @ places[ids.index(one)]
+    expected = [ids[row] for row in np.argsort(-cosines)[:6]]
+    shown = page.locator(".ik-vignette").evaluate_all(
+        "all => all.map(e => [e.getBoundingClientRect(), e.ariaLabel.split(', ').pop()])"
+        ".sort(([a], [b]) => a.top - b.top || a.left - b.left).slice(0, 6).map(([, name]) => name)"
+    )
+    assert shown[0] == one
+    assert set(shown) == set(expected)
+    app.press("l")
+    expect(by).to_have_value("taxon")
 
 
 def test_roles_are_those_of_a_grid(app: IdentifyPage) -> None:

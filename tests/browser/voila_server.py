@@ -38,17 +38,18 @@ def free_port() -> int:
 class Server:
     """A Jupyter server with Voilà as its extension, as the hub starts one for each person."""
 
-    def __init__(self, home: Path, *, spare_kernels: bool = True) -> None:
+    def __init__(self, home: Path, *, spare_kernels: bool = True, **environment: str) -> None:
         self.port = free_port()
         self.origin = f"http://127.0.0.1:{self.port}"
-        environment = {
+        surroundings = {
             **os.environ,
             "IMAGINE_HOME": str(home),
             "HOME": str(home),
             "JUPYTER_PATH": str(ROOT / "imagine_kernels" / "apps"),
             "PYTHONPATH": str(ROOT),
+            **environment,
         }
-        self.log = home / "server.log"
+        self.log = home / f"server-{self.port}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
@@ -58,7 +59,7 @@ class Server:
                     *SERVER,
                     *(SPARE_KERNELS if spare_kernels else []),
                 ],
-                env=environment,
+                env=surroundings,
                 stdout=log,
                 stderr=log,
                 cwd=home,

@@ -24,6 +24,7 @@ from imagine_kernels.inference.allocator import FAST, restart_with_fast_allocato
 from imagine_kernels.inference.classifier import Classifier, identify
 from imagine_kernels.inference.pictures import oriented
 from imagine_kernels.inference.sessions import cpu_session
+from imagine_kernels.measures.morphometry import FEATURES
 from imagine_kernels.media.vignettes import load
 from imagine_kernels.models.bundle import ModelBundle
 from imagine_kernels.records import Sample
@@ -151,6 +152,24 @@ def test_a_model_that_wants_an_unknown_feature(bundle: ModelBundle, pictures: li
     given = {**bundle.details["input"], "morphometry": ["area", "aura"]}
     with pytest.raises(BundleError, match="wants the feature 'aura'"):
         module.prepare(given, np.arange(1), pictures[:1])
+
+
+def test_pictures_are_made_ready_as_the_model_says(bundle: ModelBundle) -> None:
+    given = {**bundle.details["input"], "size": 96}
+    rng = np.random.default_rng(0)
+    grey = np.clip(rng.normal(180, 2, (48, 96)), 0, 255).astype(np.uint8)
+    grey[10:30, 20:50] = 60
+    ones = np.arange(1)
+    as_it_is = module.prepare(given, ones, [grey])
+    white = module.prepare({**given, "white_background": True}, ones, [grey])
+    area = FEATURES.index("area")
+    # On a grey background everything is darker than white paper; once that is white the particle alone is measured.
+    assert as_it_is.measured[0, area] == grey.size
+    assert white.measured[0, area] == pytest.approx(20 * 30, rel=0.02)
+    rim = module.prepare({**given, "background": 255, "margin": 0.0, "surround": "rim", "morphometry": []}, ones, [grey])
+    assert abs(int(rim.pixels[0, 0, 2, 2]) - 180) <= 1
+    np.testing.assert_array_equal(rim.pixels[0, 0, 24:72], grey)
+    assert np.isnan(rim.measured).all()
 
 
 def test_a_gpu_that_is_lost_leaves_the_work_to_the_processor(bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from imagine_kernels.errors import Cancelled, DataNotFound, LabelError
@@ -48,13 +49,21 @@ def test_train_then_identify(draw: Draw, tmp_path: Path) -> None:
     assert {what for _, _, what in seen} >= {"reading pictures", "computing features", "writing the model"}
     assert all(0 <= done <= total for done, total, _ in seen)
 
-    predictions, problems, columns = SMALL.identify(sample, bundle)
+    predictions, problems, columns, places = SMALL.identify(sample, bundle)
     assert problems == []
     assert predictions.object_id.tolist() == sample.objects["object_id"].tolist()
     # The head has seen these very pictures.
     assert (predictions.label == sample.objects["label"].to_numpy()).mean() >= 0.9
     assert columns["object_area"].shape == (len(sample),)
     assert (columns["object_area"] > 0).all()
+    # The places are those of what the backbone sees, which is given as it is too.
+    again, features, _ = SMALL.features(sample, bundle)
+    assert again.object_id.tolist() == predictions.object_id.tolist()
+    assert len(places) == len(features) == len(sample)
+    apart = features - features.mean(axis=0)
+    apart /= np.linalg.norm(apart, axis=1, keepdims=True)
+    cosines = places.astype(np.float64) @ places.astype(np.float64).T
+    assert np.corrcoef(cosines.ravel(), (apart @ apart.T).ravel())[0, 1] > 0.9
 
 
 def test_same_seed_same_model(draw: Draw, tmp_path: Path) -> None:
@@ -68,7 +77,7 @@ def test_same_seed_same_model(draw: Draw, tmp_path: Path) -> None:
 def test_without_morphometry(draw: Draw, tmp_path: Path) -> None:
     sample = draw(("Copepoda", "Chaetognatha"), n=4)
     bundle = replace(SMALL, morphometry=False).train(sample, use_case="zooscan", out=tmp_path / "model", epochs=0)
-    predictions, _, columns = SMALL.identify(sample, bundle)
+    predictions, _, columns, _ = SMALL.identify(sample, bundle)
     assert len(predictions) == 8
     assert "object_area" in columns
 

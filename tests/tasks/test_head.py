@@ -37,6 +37,16 @@ def test_blocks_weigh_the_same_however_long() -> None:
     assert (scaled[:, 60:] ** 2).sum() / len(x) == pytest.approx(1, rel=0.05)
 
 
+def test_a_block_can_be_left_out() -> None:
+    x, target = points(3)
+    without = fit_head(x, target, blocks=(60, 30), n_classes=3, exponent=0.0, seed=0, weights=(1, 0), strength=3.0)
+    alone = fit_head(x[:, :60], target, blocks=(60,), n_classes=3, exponent=0.0, seed=0, strength=3.0)
+    np.testing.assert_allclose(softmax(without.logits(x), axis=1), softmax(alone.logits(x[:, :60]), axis=1), atol=1e-4)
+    changed = x.copy()
+    changed[:, 60:] = 1e6
+    np.testing.assert_array_equal(without.logits(changed), without.logits(x))
+
+
 def test_a_feature_that_did_not_vary_does_not_explode() -> None:
     x, target = points(3)
     x[:, 5] = 1.0

@@ -2,7 +2,7 @@
 import { build, context } from "esbuild";
 
 const options = {
-  entryPoints: { workbench: "src/workbench.tsx" },
+  entryPoints: { workbench: "src/workbench.tsx", annotator: "src/annotator.tsx" },
   outdir: "../static",
   bundle: true,
   format: "esm",

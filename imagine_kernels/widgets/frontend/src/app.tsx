@@ -9,6 +9,7 @@ import { DeskContext, ErrorBox, Icon, Mark, useDesk } from "./parts/common";
 import { Dialogs } from "./parts/dialogs";
 import { Sorting } from "./parts/sorting";
 import { Start, Working } from "./parts/start";
+import { toggleTheme } from "./theme";
 import { download, saveAs } from "./transfer";
 
 export function App({ desk }: { desk: Desk }) {
@@ -148,17 +149,6 @@ function Saved() {
   const desk = useDesk();
   const text = desk.unsaved ? "Not saved" : desk.saving ? "Saving…" : "All saved";
   return <span class={`ik-small ik-saved ${desk.unsaved ? "ik-bad-text" : "ik-muted"}`} title={desk.unsaved ?? "Every correction is written to disk as it is made"}>{text}</span>;
-}
-
-export function toggleTheme(): void {
-  const root = document.documentElement;
-  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  root.dataset.theme = dark ? "light" : "dark";
-  try {
-    localStorage.setItem("ik-theme", root.dataset.theme);
-  } catch {
-    // Storage may be switched off; the choice then holds for this page.
-  }
 }
 
 const KINDS = [

@@ -9,6 +9,9 @@ export interface Port {
 /** What the kernel says went wrong: one sentence with its remedy. */
 export class Refusal extends Error {}
 
+/** Nothing came back: whether it was done is not known. */
+export class NoAnswer extends Refusal {}
+
 export interface Answer<T> {
   value: T;
   buffers: DataView[];
@@ -39,7 +42,7 @@ export class Channel {
       this.waiting.set(id, { resolve: resolve as Waiting["resolve"], reject });
       if (patience) {
         setTimeout(() => {
-          if (this.waiting.delete(id)) reject(new Refusal("The server did not answer in time: try again."));
+          if (this.waiting.delete(id)) reject(new NoAnswer("The server did not answer in time: try again."));
         }, patience);
       }
       this.port.send({ id, verb, given }, undefined, buffers);
@@ -56,7 +59,7 @@ export class Channel {
 
   close(): void {
     this.port.off("msg:custom", this.receive);
-    for (const each of this.waiting.values()) each.reject(new Refusal("The page was closed."));
+    for (const each of this.waiting.values()) each.reject(new NoAnswer("The page was closed."));
     this.waiting.clear();
   }
 

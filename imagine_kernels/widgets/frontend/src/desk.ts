@@ -27,7 +27,7 @@ export class Desk {
   groups: Group[] = [];
   order: string[] = [];
   filter: Filter = NO_FILTER;
-  view: View = { side: 104, trueSize: false, pxPerMm: 40, sort: "certainty", selecting: false, tab: "vignettes", sidebar: innerWidth > 900 };
+  view: View = { side: 104, trueSize: false, pxPerMm: 40, sort: "certainty", by: "taxon", selecting: false, tab: "vignettes", sidebar: innerWidth > 900 };
   dialog: Dialog = null;
   quantities: Quantities | null = null;
   measureError: string | null = null;
@@ -72,6 +72,10 @@ export class Desk {
       this.say("Stopped; nothing was changed", "good");
     });
     channel.on<Ready>("ready", (ready, buffers) => this.opened(ready, buffers));
+    channel.on<null>("places", (_, [unusual, clusters]) => {
+      this.table?.place(unusual!, clusters!);
+      this.tell();
+    });
     channel.on<null>("sizes", (_, buffers) => this.sized(buffers[0]!));
     channel.on<Quantities>("quantities", (quantities) => {
       this.quantities = quantities;
@@ -198,6 +202,7 @@ export class Desk {
     this.model = ready.model ?? this.model;
     this.order = this.table.orderByCount();
     this.filter = NO_FILTER;
+    this.view = { ...this.view, by: "taxon", sort: "certainty" };
     this.quantities = null;
     this.progress = null;
     this.error = null;
@@ -216,7 +221,7 @@ export class Desk {
   /** Sort everything into its groups again and show it. */
   regroup(): void {
     if (!this.table) return;
-    this.groups = this.table.groups(this.filter, this.order, this.view.sort);
+    this.groups = this.table.groups(this.filter, this.order, this.view.sort, this.view.by);
     this.grid?.show(this.groups, this.view);
     this.tell();
   }

@@ -4,7 +4,7 @@ import { place, visible, type Cell, type Layout } from "./layout";
 import { followPointer } from "./pointer";
 import { count, percent } from "./scales";
 import type { Selection } from "./selection";
-import { DISCARDED, type Group, type Table } from "./table";
+import { taxonName, type Group, type Table } from "./table";
 import type { Thumbs } from "./thumbs";
 
 export interface GridOptions {
@@ -285,7 +285,7 @@ export class Grid {
     node.className = "ik-group";
     const cell = document.createElement("div");
     cell.setAttribute("role", "gridcell");
-    const name = group.taxon === DISCARDED ? "Discarded" : group.taxon;
+    const name = taxonName(group.taxon);
     const filtered = group.rows.length < group.total ? `${group.rows.length} of ${group.total}` : String(group.total);
     const fold = document.createElement("button");
     fold.className = "ik-group-fold";

@@ -2,6 +2,8 @@
 
 import type { Desk } from "./desk";
 import { neighbour, type Direction } from "./layout";
+import { showLike } from "./likeness";
+import { taxonName } from "./table";
 
 export const KEYS: [string[], string][] = [
   [["←", "→", "↑", "↓"], "go to the next one"],
@@ -19,6 +21,8 @@ export const KEYS: [string[], string][] = [
   [["/"], "search and filter"],
   [["Home", "End"], "first, last"],
   [["Page ↑", "Page ↓"], "a page up, a page down"],
+  [["L"], "show those most like this one first; once more: by taxon again"],
+  [["G"], "group what is alike; once more: by taxon again"],
   [["F"], "fold the group"],
   [["Shift", "F"], "unfold all groups"],
   [["Esc"], "select nothing; close"],
@@ -103,9 +107,16 @@ export function gridKey(desk: Desk, event: KeyboardEvent): boolean {
     case "z":
       if (selection.focus !== null) desk.open({ kind: "zoom", row: selection.focus });
       return true;
+    case "l":
+      if (desk.view.by === "similar") desk.setView({ by: "taxon" });
+      else void showLike(desk);
+      return true;
+    case "g":
+      if (desk.table.clusterOf) desk.setView({ by: desk.view.by === "taxon" ? "cluster" : "taxon" });
+      return true;
     case "f": {
       const taxon = grid.foldFocused();
-      if (taxon !== null) desk.announce(`${taxon} folded`);
+      if (taxon !== null) desk.announce(`${taxonName(taxon)} folded`);
       return true;
     }
     case "F":

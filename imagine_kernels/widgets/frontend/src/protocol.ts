@@ -149,12 +149,28 @@ export interface Quantity {
   unit: string;
 }
 
+/** A number with the ends of its interval where it has one, or a text. */
+export type Cell = string | [number | null, number | null, number | null];
+
+export interface OtherTable {
+  title: string;
+  columns: { name: string; unit: string }[];
+  /** `sample` is empty where a row belongs to none. */
+  rows: { sample: string; cells: Cell[] }[];
+  /** Rows that only the download holds. */
+  left: number;
+}
+
 export interface Quantities {
   sequence: number;
   quantities: Quantity[];
   rows: AbundanceRow[];
   spectrum: { x: string; y: string; points: SpectrumPoint[]; fits: SpectrumFit[] } | null;
+  /** Whatever else was measured, as it is. */
+  tables: OtherTable[];
   notes: string[];
+  /** What somebody must act on. */
+  alerts: string[];
 }
 
 export interface Download {

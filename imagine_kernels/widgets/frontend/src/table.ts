@@ -25,6 +25,9 @@ export const NO_FILTER: Filter = {
   maxSize: null,
 };
 
+/** What the objects are grouped by: their taxon, how alike they are, or how like one of them they are. */
+export type Grouping = "taxon" | "cluster" | "similar";
+
 export interface Group {
   taxon: string;
   rows: number[];
@@ -33,6 +36,13 @@ export interface Group {
 }
 
 export const DISCARDED = "\u0000discarded";
+/** Begins the name of a group that is no taxon. */
+const NO_TAXON = "\u0001";
+
+/** The name of a group for people. */
+export function taxonName(taxon: string): string {
+  return taxon === DISCARDED ? "Discarded" : taxon.replace(NO_TAXON, "");
+}
 
 /** Names sort as people expect, whatever their case. */
 const byName = new Intl.Collator("en", { sensitivity: "base", numeric: true }).compare;
@@ -53,6 +63,12 @@ export class Table {
   label: string[];
   status: Status[];
   probability: Float32Array;
+  /** How far each picture lies from those it is most like, 1 where that is usual; null while not known. */
+  unusual: Float32Array | null = null;
+  /** The group of like pictures that each is in, the largest 0. */
+  clusterOf: Uint16Array | null = null;
+  /** All objects by falling likeness with the first of them. */
+  likeness: Uint32Array | null = null;
   private readonly predicted: string[];
   private readonly first: Status[];
   private readonly rowOf: Map<string, number>;
@@ -171,8 +187,50 @@ export class Table {
     return true;
   }
 
+  /** How unusual each picture is, and its group, as the kernel has found out. */
+  place(unusual: DataView, clusters: DataView): void {
+    this.unusual = new Float32Array(copy(unusual));
+    this.clusterOf = new Uint16Array(copy(clusters));
+  }
+
+  /** All objects by falling likeness with one of them, as the kernel has found out. */
+  liken(order: DataView): void {
+    this.likeness = new Uint32Array(copy(order));
+  }
+
   /** Groups by taxon, in the given order; within a group the least certain first and what is settled last. */
-  groups(filter: Filter, order: readonly string[], sort: string = "certainty"): Group[] {
+  groups(filter: Filter, order: readonly string[], sort: string = "certainty", by: Grouping = "taxon"): Group[] {
+    if (by === "similar" && this.likeness) return this.alike(filter, this.likeness);
+    const groups = by === "cluster" && this.clusterOf ? this.clustered(filter, this.clusterOf) : this.byTaxon(filter, order);
+    const column = sort === "unusual" ? this.unusual : this.sortColumns.get(sort);
+    const value =
+      sort === "size"
+        ? (row: number) => -this.size(row)
+        : column
+          ? (row: number) => (Number.isNaN(column[row]!) ? Infinity : -column[row]!)
+          : (row: number) => (this.status[row] === "validated" ? 2 : this.status[row] === "dubious" ? -1 : this.probability[row]!);
+    for (const group of groups) group.rows.sort((a, b) => value(a) - value(b) || a - b);
+    return groups.filter((group) => group.rows.length > 0);
+  }
+
+  private alike(filter: Filter, likeness: Uint32Array): Group[] {
+    const rows = [...likeness].filter((row) => this.status[row] !== "discarded" && this.matches(row, filter));
+    return rows.length ? [{ taxon: `${NO_TAXON}Like ${this.ids[likeness[0]!]!}`, rows, total: rows.length }] : [];
+  }
+
+  private clustered(filter: Filter, clusterOf: Uint16Array): Group[] {
+    const groups: Group[] = [];
+    for (let row = 0; row < this.length; row++) {
+      if (this.status[row] === "discarded") continue;
+      const n = clusterOf[row]!;
+      const group = (groups[n] ??= { taxon: `${NO_TAXON}Alike, group ${n + 1}`, rows: [], total: 0 });
+      group.total++;
+      if (this.matches(row, filter)) group.rows.push(row);
+    }
+    return groups.filter(Boolean);
+  }
+
+  private byTaxon(filter: Filter, order: readonly string[]): Group[] {
     const groups = new Map<string, Group>();
     for (const taxon of [...order, ...this.taxa().filter((name) => !order.includes(name))]) {
       groups.set(taxon, { taxon, rows: [], total: 0 });
@@ -184,15 +242,7 @@ export class Table {
       group.total++;
       if (this.matches(row, filter)) group.rows.push(row);
     }
-    const column = this.sortColumns.get(sort);
-    const value =
-      sort === "size"
-        ? (row: number) => -this.size(row)
-        : column
-          ? (row: number) => (Number.isNaN(column[row]!) ? Infinity : -column[row]!)
-          : (row: number) => (this.status[row] === "validated" ? 2 : this.status[row] === "dubious" ? -1 : this.probability[row]!);
-    for (const group of groups.values()) group.rows.sort((a, b) => value(a) - value(b) || a - b);
-    return [...groups.values()].filter((group) => group.rows.length > 0);
+    return [...groups.values()];
   }
 
   /** Taxa by falling number of objects: the order of the groups and of the digit keys. */

@@ -1,7 +1,7 @@
 /** What the page shows, and small words about it. */
 
 import { Refusal } from "./channel";
-import { DISCARDED } from "./table";
+import type { Grouping } from "./table";
 
 export type Screen = "loading" | "start" | "working" | "sorting";
 export type Dialog = { kind: "keys" | "problems" | "model" | "chooser" | "recent" } | { kind: "zoom"; row: number } | null;
@@ -11,6 +11,7 @@ export interface View {
   trueSize: boolean;
   pxPerMm: number;
   sort: string;
+  by: Grouping;
   selecting: boolean;
   tab: "vignettes" | "quantities";
   sidebar: boolean;
@@ -19,10 +20,6 @@ export interface View {
 export function sentence(error: unknown): string {
   if (error instanceof Refusal) return error.message;
   return "The page lost its connection to the server: reload it; everything that was saved is there again.";
-}
-
-export function taxonName(taxon: string): string {
-  return taxon === DISCARDED ? "Discarded" : taxon;
 }
 
 /** The session that the address names, so that a reload comes back to it. */

@@ -5,17 +5,13 @@ import { render } from "preact";
 import { App } from "./app";
 import { Channel, type Port } from "./channel";
 import { Desk } from "./desk";
+import { keptTheme } from "./theme";
 import "./app.css";
 
 function show({ model, el }: { model: AnyModel; el: HTMLElement }): () => void {
   const channel = new Channel(model as unknown as Port);
   const desk = new Desk(channel);
-  try {
-    const kept = localStorage.getItem("ik-theme");
-    if (kept && !document.documentElement.dataset.theme) document.documentElement.dataset.theme = kept;
-  } catch {
-    // Storage may be switched off; the theme of the system is used.
-  }
+  keptTheme();
   el.classList.add("ik-root");
   render(<App desk={desk} />, el);
   document.dispatchEvent(new CustomEvent("ik-shown"));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Channel, Refusal, type Port } from "../src/channel";
 import type { Ready } from "../src/protocol";
-import { DISCARDED, NO_FILTER, Table } from "../src/table";
+import { DISCARDED, NO_FILTER, Table, taxonName } from "../src/table";
 import { Thumbs } from "../src/thumbs";
 import { download, upload } from "../src/transfer";
 
@@ -39,6 +39,19 @@ describe("the table", () => {
     expect(table.matches(0, { ...NO_FILTER, minProbability: 0.5 })).toBe(true);
     table.apply([]);
     expect(table.label[0]).toBe("Copepoda");
+  });
+
+  it("groups what is alike, most unusual first, and puts first what is like one", () => {
+    const table = new Table(ready, buffers());
+    expect(table.groups(NO_FILTER, [], "certainty", "cluster").map((group) => group.taxon)).toEqual(["Copepoda", "detritus"]);
+    table.place(view(new Float32Array([1, 3, 0.5, 2])), view(new Uint16Array([0, 0, 1, 0])));
+    const found = table.groups(NO_FILTER, [], "unusual", "cluster");
+    expect(found.map((group) => [taxonName(group.taxon), group.rows, group.total])).toEqual([["Alike, group 1", [1, 3, 0], 3], ["Alike, group 2", [2], 1]]);
+    table.liken(view(new Uint32Array([2, 3, 0, 1])));
+    const row = { sequence: 1, object_ids: ["a"], label: null, status: "discarded" as const, undoes: null };
+    table.apply([row]);
+    expect(table.groups(NO_FILTER, [], "size", "similar").map((group) => [taxonName(group.taxon), group.rows])).toEqual([["Like c", [2, 3, 1]]]);
+    expect(table.groups({ ...NO_FILTER, taxa: new Set(["nothing"]) }, [], "size", "similar")).toEqual([]);
   });
 
   it("filters by taxon, status, sample, probability, size and text", () => {

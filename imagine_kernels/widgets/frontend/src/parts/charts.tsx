@@ -43,7 +43,7 @@ export function AbundanceChart({ rows, quantity, width }: { rows: readonly Abund
         return (
           <g key={row.taxon}>
             <title>{`${row.taxon}: ${number(raw(row)[0])} ${quantity.unit}`}</title>
-            <text x={left - 8} y={y + 4} text-anchor="end" class="ik-plot-name">{shorten(row.taxon, 19)}</text>
+            <text x={left - 8} y={y + 4} text-anchor="end" class="ik-plot-name">{shorten(row.taxon, 17)}</text>
             {whisker(raw(row), y - 4, "var(--ik-series-1)", false)}
             {whisker(corrected(row), y + 5, "var(--ik-series-2)", true)}
           </g>

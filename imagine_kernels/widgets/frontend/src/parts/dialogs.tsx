@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { KEYS, digitTaxa } from "../keys";
+import { showLike } from "../likeness";
 import { count, number, percent } from "../scales";
 import { Modal, useDesk } from "./common";
 
@@ -199,6 +200,9 @@ function Zoom({ row, onClose }: { row: number; onClose: () => void }) {
             <button class="ik-button" data-autofocus disabled={index < 0 || index >= order.length - 1} onClick={() => go(1)}>Next</button>
             <button class="ik-button" onClick={() => act({ status: "validated" })}>Validate</button>
             <button class="ik-button" onClick={() => act({ status: "dubious" })}>Dubious</button>
+            {table.unusual && (
+              <button class="ik-button" data-act="like" title={`The ${desk.words.units} most like this one first (L)`} onClick={() => { onClose(); void showLike(desk, row); }}>More like this</button>
+            )}
           </div>
         </div>
       </div>

@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { number } from "../scales";
+import type { OtherTable } from "../protocol";
 import { AbundanceChart, SpectrumChart } from "./charts";
 import { ErrorBox, useDesk } from "./common";
 
@@ -51,6 +52,11 @@ export function QuantitiesPanel() {
       )}
       {quantities && (
         <>
+          {quantities.alerts.length > 0 && (
+            <div class="ik-error ik-alerts" role="alert" tabIndex={0}>
+              {quantities.alerts.map((alert) => <p key={alert}>{alert}</p>)}
+            </div>
+          )}
           <div class="ik-panel-choices">
             {samples.length > 1 && (
               <label class="ik-field-row">
@@ -64,7 +70,7 @@ export function QuantitiesPanel() {
               <label class="ik-field-row">
                 <span class="ik-label">Quantity</span>
                 <select class="ik-select" value={quantity?.key ?? ""} onChange={(event) => setKey(event.currentTarget.value)}>
-                  {quantities.quantities.map((each) => <option key={each.key} value={each.key}>{each.name}</option>)}
+                  {quantities.quantities.map((each) => <option key={each.key} value={each.key}>{each.name}{each.unit === "share" ? "" : ` [${each.unit}]`}</option>)}
                 </select>
               </label>
             )}
@@ -159,6 +165,7 @@ export function QuantitiesPanel() {
               </details>
             </section>
           )}
+          {quantities.tables.map((table) => <OtherTableBox key={table.title} table={table} sample={chosen} />)}
           {quantities.notes.length > 0 && (
             <details class="ik-notes" open={computed.length === 0}>
               <summary>What to know about these figures ({quantities.notes.length})</summary>
@@ -168,6 +175,34 @@ export function QuantitiesPanel() {
         </>
       )}
     </aside>
+  );
+}
+
+/** A table of which nothing is known but its columns: of the sample that is chosen, and what belongs to none. */
+function OtherTableBox({ table, sample }: { table: OtherTable; sample: string | null }) {
+  const rows = table.rows.filter((row) => row.sample === "" || row.sample === sample);
+  const number = (i: number) => rows.some((row) => typeof row.cells[i] !== "string");
+  if (!rows.length) return null;
+  return (
+    <section>
+      <details class="ik-figures" open={rows.length <= 8}>
+        <summary>{table.title}</summary>
+        <div class="ik-table-box">
+          <table class="ik-table">
+            <caption class="ik-visually-hidden">{table.title}, sample {sample}</caption>
+            <thead>
+              <tr>{table.columns.map(({ name, unit }, i) => <th key={name} scope="col" class={number(i) ? "ik-right" : ""}>{name}{unit && ` [${unit}]`}</th>)}</tr>
+            </thead>
+            <tbody>
+              {rows.map((row, at) => (
+                <tr key={at}>{row.cells.map((cell, i) => <td key={i} class={number(i) ? "ik-right" : ""}>{typeof cell === "string" ? cell : interval(cell)}</td>)}</tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+        {table.left > 0 && <p class="ik-small ik-muted">{table.left.toLocaleString("en")} more rows are in the download.</p>}
+      </details>
+    </section>
   );
 }
 

@@ -1,12 +1,11 @@
 /** The working screen: filters, the grid with its tools, the quantities. */
 
 import { useEffect, useRef } from "preact/hooks";
-import { taxonName } from "../view";
 import { Grid } from "../grid";
 import { digitTaxa, gridKey } from "../keys";
 import { STATUSES, type Status } from "../protocol";
 import { count, percent, scaleBar } from "../scales";
-import { NO_FILTER } from "../table";
+import { NO_FILTER, taxonName, type Grouping } from "../table";
 import { Icon, useDesk } from "./common";
 import { QuantitiesPanel } from "./quantities";
 
@@ -177,8 +176,16 @@ function Tools() {
           <Icon name="select" />
           Select
         </button>
-        <select class="ik-select" aria-label="Sort by" value={view.sort} onChange={(event) => desk.setView({ sort: event.currentTarget.value })}>
+        {desk.table!.clusterOf && (
+          <select class="ik-select ik-select-groups" aria-label="Group by" title="Group by" value={view.by} onChange={(event) => desk.setView({ by: event.currentTarget.value as Grouping })}>
+            <option value="taxon">By {desk.words.taxon}</option>
+            <option value="cluster">Alike together</option>
+            {view.by === "similar" && <option value="similar">Like one</option>}
+          </select>
+        )}
+        <select class="ik-select" aria-label="Sort by" title="Sort by" disabled={view.by === "similar"} value={view.sort} onChange={(event) => desk.setView({ sort: event.currentTarget.value })}>
           <option value="certainty">Least certain first</option>
+          {desk.table!.unusual && <option value="unusual">Most unusual first</option>}
           <option value="size">Largest first</option>
           {desk.table!.sorts.map((name) => <option key={name} value={name}>{name}, high first</option>)}
         </select>

@@ -1,10 +1,11 @@
 /** The first screen: choose a sample. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { sentence } from "../view";
-import type { Folder, SettingField } from "../protocol";
+import type { SettingField } from "../protocol";
 import { bytes, count, timeLeft } from "../scales";
 import { upload } from "../transfer";
+import { Browser } from "./browser";
 import { ErrorBox, Icon, useDesk } from "./common";
 
 export function Start() {
@@ -45,7 +46,14 @@ export function Start() {
         </div>
         <Drop onPath={open} />
       </section>
-      {browsing && <Browser onChoose={open} />}
+      {browsing && (
+        <Browser
+          channel={desk.channel}
+          action="Identify this folder"
+          empty="There is no folder and no zip in here; to identify the pictures in it, press “Identify this folder”."
+          onChoose={open}
+        />
+      )}
       {desk.models.length > 1 && <Models />}
       {hello.settings.length > 0 && <Settings fields={hello.settings} onChange={setSettings} />}
       <Recent />
@@ -126,60 +134,6 @@ function Drop({ onPath }: { onPath: (path: string) => void }) {
         }} />
       </div>
     </div>
-  );
-}
-
-function Browser({ onChoose }: { onChoose: (path: string) => void }) {
-  const desk = useDesk();
-  const [folder, setFolder] = useState<Folder | null>(null);
-  const [error, setError] = useState<string | null>(null);
-  const [busy, setBusy] = useState(true);
-  const go = (path: string | null) => {
-    // Until the list is there the button would still mean the folder before.
-    setBusy(true);
-    desk.channel.ask<Folder>("browse", { path }).then(
-      ({ value }) => {
-        setFolder(value);
-        setError(null);
-        setBusy(false);
-      },
-      (problem: unknown) => {
-        setError(sentence(problem));
-        setBusy(false);
-      },
-    );
-  };
-  useEffect(() => go(null), []);
-  return (
-    <section class="ik-card ik-browser" aria-label="Folders of the server">
-      <div class="ik-browser-head">
-        <button class="ik-button ik-button-quiet ik-button-icon" aria-label="Up one folder" disabled={!folder?.parent} onClick={() => folder?.parent && go(folder.parent)}>
-          <Icon name="up" />
-        </button>
-        <code class="ik-browser-path">{folder?.shown ?? "…"}</code>
-        <span class="ik-spacer" />
-        {folder && folder.roots.length > 1 && (
-          <select class="ik-select" aria-label="Place" onChange={(event) => go(event.currentTarget.value)}>
-            {folder.roots.map((root) => <option key={root.path} value={root.path}>{root.name}</option>)}
-          </select>
-        )}
-        <button class="ik-button ik-button-primary" data-act="this-folder" disabled={!folder || busy} onClick={() => folder && onChoose(folder.path)}>Identify this folder</button>
-      </div>
-      {error && <ErrorBox text={error} />}
-      <ul class="ik-browser-list">
-        {folder?.entries.map((entry) => (
-          <li key={entry.path}>
-            <button onClick={() => (entry.kind === "folder" ? go(entry.path) : onChoose(entry.path))}>
-              <Icon name={entry.kind} />
-              <span>{entry.name}</span>
-              <span class="ik-muted ik-small">{entry.note}</span>
-            </button>
-          </li>
-        ))}
-        {folder && !folder.entries.length && <li class="ik-browser-empty ik-muted">There is no folder and no zip in here; to identify the pictures in it, press “Identify this folder”.</li>}
-        {folder && folder.more > 0 && <li class="ik-browser-empty ik-muted">and {folder.more} more</li>}
-      </ul>
-    </section>
   );
 }
 
