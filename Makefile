@@ -1,5 +1,5 @@
 # make run      the hub on http://127.0.0.1:8000, with all it needs          (make run PORT=8001)
-# make test     everything the tests need, then all tests
+# make test     everything the tests need, then all tests, in two processes   (make test TESTERS=4)
 # make lint     ruff and mypy          make docs    the documentation, warnings are errors
 # make images   images of containers for users' servers and for the hub (hub/images/build.py --help)
 # make bench    speed and accuracy against named peers, as tables in benchmarks/results
@@ -7,6 +7,7 @@
 
 PYTHON ?= python3
 PORT ?= 8000
+TESTERS ?= 2
 BIN := .venv/bin
 
 .PHONY: run test test-all frontend-test lint docs images bench lock install install-test clean
@@ -16,10 +17,10 @@ run: install
 	@exec $(BIN)/python hub/run.py --port $(PORT)
 
 test: install-test frontend-test
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -n $(TESTERS) -m "not slow"
 
 test-all: install-test frontend-test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(TESTERS)
 
 frontend-test: install-test
 	@cd imagine_kernels/widgets/frontend && PATH="$(CURDIR)/$(BIN):$$PATH" npm run --silent check && PATH="$(CURDIR)/$(BIN):$$PATH" npm test --silent

@@ -26,6 +26,10 @@ BROWSER = {"chromium": "chromium"}
 ENGINE = {"dockerd": "docker.io", "iptables": "iptables", "initdb": "postgresql", "debootstrap": "debootstrap"}
 #: The same for the tests of the desktop window, which runs on a display in memory; then the libraries that Qt takes from the system.
 WINDOW = {"xvfb-run": "xvfb", "xauth": "xauth"}
+#: The same for the tests of the desktop in the browser: a display in memory, a window manager, and who asks what is on the display.
+DESKTOP = {"Xtigervnc": "tigervnc-standalone-server", "openbox": "openbox", "xprop": "x11-utils"}
+#: What draws that desktop in the browser, with its own lock; from npm, because Debian's package brings seventy others along.
+VIEWER = ROOT / "hub" / "images" / "novnc"
 LIBRARIES = {
     "libEGL.so.1": "libegl1",
     "libGL.so.1": "libgl1",
@@ -64,9 +68,12 @@ def main() -> int:
                 [os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin", *glob.glob("/usr/lib/postgresql/*/bin")]
             )
             programs = {
-                name: package for name, package in {**BROWSER, **ENGINE, **WINDOW}.items() if not shutil.which(name, path=places)
+                name: package
+                for name, package in {**BROWSER, **ENGINE, **WINDOW, **DESKTOP}.items()
+                if not shutil.which(name, path=places)
             }
             debian_packages({**programs, **missing_libraries()}, "for the tests of browser, containers and desktop")
+            get_viewer()
     except InstallError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -123,6 +130,19 @@ def make_environment() -> None:
     # Without isolation, so that hatchling and Node come from the locked environment.
     step("4/4 this package and its front end", [*install, "--no-deps", "--no-build-isolation", "--reinstall", "-e", str(ROOT)])
     STAMP.write_text(fingerprint())
+
+
+def get_viewer() -> None:
+    """Fetch noVNC as its lock says, where it is not here in that version."""
+    place = VENV / "share" / "novnc"
+    here = place / "package-lock.json"
+    if here.is_file() and here.read_bytes() == (VIEWER / here.name).read_bytes() and (place / "node_modules").is_dir():
+        return
+    place.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", here.name):
+        shutil.copyfile(VIEWER / name, place / name)
+    npm = [str(VENV / "bin" / "npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+    step("viewer of the desktop", [*npm, "--prefix", str(place)])
 
 
 def step(what: str, command: list[str]) -> None:

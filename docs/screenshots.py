@@ -1,12 +1,14 @@
-"""Takes the pictures of the documentation from the running product: ``.venv/bin/python docs/screenshots.py [app] [hub]``.
+"""Takes the pictures of the documentation from the running product: ``.venv/bin/python docs/screenshots.py [app] [annotate] [desktop] [hub]``.
 
 It starts a hub of its own in a temporary folder, logs in as a person does, and drives the pages in Chromium: ``app`` for what a
-scientist sees, ``hub`` for what an operator sees, by default both. Look at the pictures before you keep them.
+scientist sees, ``annotate`` for the annotator, ``desktop`` for napari in the browser, ``hub`` for what an operator sees, by default
+all. Look at the pictures before you keep them.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import re
@@ -21,7 +23,9 @@ IMAGES = ROOT / "docs" / "images"
 sys.path[:0] = [str(ROOT), str(ROOT / "hub"), str(ROOT / "tests"), str(ROOT / "tests" / "hub"), str(ROOT / "tests" / "browser")]
 
 import engine as engines  # noqa: E402 - found through the path above
-from chromium import chromium  # noqa: E402
+from annotating_media import VIDEO_SIZE, dive, recording, scan_of  # noqa: E402
+from annotating_page import AnnotatePage, Annotators  # noqa: E402
+from chromium import Watch, chromium  # noqa: E402
 from gpu_machine import H100, Machine  # noqa: E402
 from hub_running import Hub, small_site, start  # noqa: E402
 from imagine_hub.settings import Settings  # noqa: E402
@@ -34,6 +38,7 @@ SIZE = {"width": 1280, "height": 800}
 PATIENCE_MS = 120_000
 
 
+PARTS = ("app", "annotate", "desktop", "hub")
 PASSWORD = "kelp drifts over quiet sand"  # noqa: S105 - of a hub that lives for a minute
 PEOPLE = ("anna", "bruno", "carla", "dirk", "elena")
 # As in the tutorial of a first hub, with a GPU.
@@ -73,12 +78,16 @@ groups = ["gpu"]
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="app|hub", default=["app", "hub"])
+    parser.add_argument("parts", nargs="*", metavar="|".join(PARTS), default=PARTS)
     parts = parser.parse_args().parts
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright, chromium(playwright) as browser:
         if "app" in parts:
             of_the_app(Path(folder) / "app", browser)
+        if "annotate" in parts:
+            of_the_annotator(Path(folder) / "annotate", browser)
+        if "desktop" in parts:
+            of_the_desktop(Path(folder) / "desktop", browser)
         if "hub" in parts:
             of_the_hub(Path(folder) / "hub", browser)
     return 0
@@ -96,6 +105,100 @@ def of_the_app(folder: Path, browser: Browser) -> None:
         take(page, "identify")
         report(page)
         take(page, "report")
+
+
+def of_the_annotator(folder: Path, browser: Browser) -> None:
+    """A scan, a recording and a video, each with something marked in it."""
+    import imagine_kernels as ik
+
+    folder.mkdir()
+    people = Annotators(folder)
+    scan_of(ik.use_case("zooscan").bundled_sample(), people.folder("wp2-net") / "station-01.png")
+    recording(people.folder("reef") / "reef-night.wav")
+    dive(people.folder("dive") / "dive-7.mp4")
+    try:
+        for name, mark in (("wp2-net", mark_picture), ("reef", mark_sound), ("dive", mark_video)):
+            page, server = page_of(browser), people.server("anna")
+            app = AnnotatePage(page, server.address("zooscan/annotate.ipynb"), Watch(page, server.origin))
+            app.make_project({"wp2-net": "WP2 net 2026", "reef": "Reef at night", "dive": "Dive 7"}[name], name)
+            take(page, mark(app))
+            page.context.close()
+    finally:
+        people.close()
+
+
+def of_the_desktop(folder: Path, browser: Browser) -> None:
+    """napari in the browser, with a scan in which somebody has marked animals."""
+    import imagine_kernels as ik
+    from imagine_kernels.annotation import Person, Projects
+    from imagine_kernels.records import Annotation, Label, LabelGiven, Medium, Shape
+
+    state = StateFolder(folder / "state")
+    home = state.homes / "scientist"
+    (home / "wp2-net").mkdir(parents=True)
+    scan_of(ik.use_case("zooscan").bundled_sample(), home / "wp2-net" / "station-01.png")
+    store, scientist = Projects(state.path / "annotations.db"), Person("scientist")
+    tree = store.trees.save("plankton", [Label(name="Copepoda"), Label(name="Chaetognatha")], author="scientist")
+    project = store.create("WP2 net 2026", by=scientist, tree=tree)
+    project.add_media([Medium(name="station-01.png", width=1600, height=1200, pixel_size_m=10.6e-6)])
+    for i, label in enumerate(("Copepoda", "Chaetognatha", "Copepoda", "Copepoda", "Chaetognatha")):
+        x, y = 24 + 260 * i + (i * 37) % 20, 24 + (i * 53) % 20
+        shape = Shape.of("rectangle", (x, y, x + 226, y + 216))
+        project.add(Annotation(id=f"a{i}", medium="station-01.png", shape=shape, labels=(LabelGiven(path=(label,)),)))
+    places = home / "imagine" / "annotate" / "places" / f"{project.uid}.json"
+    places.parent.mkdir(parents=True)
+    places.write_text(json.dumps({"sources": [["", str(home / "wp2-net")]], "files": {}}), encoding="utf-8")
+    store.close()
+    with start(state.path, settings={"IMAGINE_HUB_SERVERS_WARM_APPS": "0"}) as hub:
+        page = page_of(browser)
+        log_in(page, hub.address, hub.user, hub.password)
+        page.goto(f"{hub.address}/hub/spawn/scientist?next=%2Fuser%2Fscientist%2Fimagine%2Fdesktop")
+        page.get_by_role("link", name="WP2 net 2026").click()
+        page.locator("#says").wait_for(state="hidden")
+        page.wait_for_timeout(6000)
+        take(page, "hub-desktop")
+
+
+def mark_picture(app: AnnotatePage) -> str:
+    app.fit(1600, 1200)
+    for i, label in enumerate(("Copepoda", "Chaetognatha", "Copepoda", "Copepoda", "Chaetognatha")):
+        x, y = 30 + 260 * i + (i * 37) % 20, 30 + (i * 53) % 20
+        app.rectangle((x - 6, y - 6), (x + 220, y + 210), label)
+    app.press("m", "Escape")
+    app.click((290, 200))
+    app.wait_saved()
+    app.tab("Labels")
+    app.page.wait_for_timeout(1500)
+    return "annotate-picture"
+
+
+def mark_sound(app: AnnotatePage) -> str:
+    app.calibrate()
+    app.rectangle((0.98, 2300.0), (1.83, 5100.0), "Upsweep")
+    app.press("m", "Escape")
+    app.click((1.3, 2300.0))
+    app.wait_saved()
+    app.page.wait_for_timeout(1500)
+    return "annotate-sound"
+
+
+def mark_video(app: AnnotatePage) -> str:
+    app.fit(*VIDEO_SIZE)
+    app.rectangle((38, 218), (122, 262), "Fish")
+    app.press("m")
+    app.page.locator(".ika-lane").wait_for()
+    app.fit(*VIDEO_SIZE)
+    slider = app.page.get_by_role("slider", name="Time")
+    for _ in range(20):
+        slider.press("ArrowRight")
+    app.press("k")
+    app.drag((80, 240), (280, 240))
+    for _ in range(8):
+        slider.press("ArrowLeft")
+    app.surface.focus()
+    app.wait_saved()
+    app.page.wait_for_timeout(1500)
+    return "annotate-video"
 
 
 def of_the_hub(folder: Path, browser: Browser) -> None:

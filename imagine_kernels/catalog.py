@@ -21,7 +21,12 @@ FOLDERS_VARIABLE = "IMAGINE_USE_CASES"
 
 
 #: The notebooks of a use case: what they are for and the name of the file.
-NOTEBOOKS = {"identify": "identify.ipynb", "explore": "explore-and-train.ipynb", "report": "report.ipynb"}
+NOTEBOOKS = {
+    "identify": "identify.ipynb",
+    "annotate": "annotate.ipynb",
+    "explore": "explore-and-train.ipynb",
+    "report": "report.ipynb",
+}
 
 
 def _external() -> dict[str, Path]:

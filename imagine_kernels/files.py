@@ -8,6 +8,7 @@ import threading
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
 
 from imagine_kernels.errors import DataNotFound, FormatError, UnsafeArchive
 
@@ -131,17 +132,39 @@ class Files:
                     raise DataNotFound(f"{self.path.name} holds no {name}: put the file into the archive.") from None
                 except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError) as error:
                     raise FormatError(f"{name} in {self.path.name} cannot be unpacked ({error}): make the zip again.") from None
-        target = self.path / name if self.path.is_dir() else self.path
-        if target == self.path and name != self.path.name:
-            raise DataNotFound(f"{self.path} is one file and holds no {name}: open the folder that it lies in.")
-        if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
-            raise UnsafeArchive(f"The path {name!r} leads outside {self.path}: use paths inside the folder.")
+        target = self._target(name)
         try:
             return target.read_bytes()
         except FileNotFoundError:
             raise DataNotFound(f"{self.path} holds no {name}: put the file there.") from None
         except OSError as error:
             raise FormatError(f"{target} cannot be read ({error.strerror}): check its permissions.") from None
+
+    def open(self, name: str) -> BinaryIO:
+        """One file to be read piece by piece; raises as `read` does."""
+        if self._zip is not None:
+            with self._lock:
+                try:
+                    return cast("BinaryIO", self._zip.open(self._members.get(name, name)))
+                except KeyError:
+                    raise DataNotFound(f"{self.path.name} holds no {name}: put the file into the archive.") from None
+                except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+                    raise FormatError(f"{name} in {self.path.name} cannot be unpacked ({error}): make the zip again.") from None
+        target = self._target(name)
+        try:
+            return target.open("rb")
+        except FileNotFoundError:
+            raise DataNotFound(f"{self.path} holds no {name}: put the file there.") from None
+        except OSError as error:
+            raise FormatError(f"{target} cannot be read ({error.strerror}): check its permissions.") from None
+
+    def _target(self, name: str) -> Path:
+        target = self.path / name if self.path.is_dir() else self.path
+        if target == self.path and name != self.path.name:
+            raise DataNotFound(f"{self.path} is one file and holds no {name}: open the folder that it lies in.")
+        if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
+            raise UnsafeArchive(f"The path {name!r} leads outside {self.path}: use paths inside the folder.")
+        return target
 
     def close(self) -> None:
         """Close the zip."""

@@ -7,6 +7,8 @@ IMAGINE_HOME          models, samples, results, annotations              ``~/ima
 IMAGINE_MODELS        further folders with model bundles, read-only      none
 IMAGINE_SAMPLES       further folders with bundled samples, read-only    none
 IMAGINE_NOTEBOOKS     further folders of notebooks                       none
+IMAGINE_ANNOTATIONS   database of projects, a file or postgresql://…     annotations.db
+IMAGINE_GROUPS        groups of the person, as a JSON list               the hub's
 IMAGINE_USE_CASES     folders with further use cases                     none
 IMAGINE_USAGE         ``off``: no line per verb below IMAGINE_HOME       on
 IMAGINE_SERVE_TOKEN   what callers of ``imagine serve`` must send        none

@@ -33,6 +33,8 @@ class Setting:
         One sentence.
     minimum, maximum : float or None
         Bounds, inclusive.
+    names_file : bool
+        The value is the path of a file, which callers from elsewhere may not choose and people only where they may look.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Setting:
     help: str = ""
     minimum: float | None = None
     maximum: float | None = None
+    names_file: bool = False
 
     def read(self, value: Any) -> Any:
         """`value` as this setting takes it; raises `SettingError` where it cannot."""

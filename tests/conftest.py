@@ -13,19 +13,40 @@ browser          Chromium, for the tests of one module: it holds the event loop 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from imagine_kernels.models.bundle import ModelBundle
 
-ROOT = Path(__file__).resolve().parent.parent
+TESTS = Path(__file__).resolve().parent
+ROOT = TESTS.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
+#: Besides the hub: folders and files here whose tests open a browser.
+WITH_BROWSER = ("browser", "serving", "test_reports.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``-n`` a folder of tests stays in one process, as its tests share servers and engines.
+
+    What opens a browser stays with the containers: a browser gives up what it loads when a network comes or goes.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Folders(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            part = nodeid.partition("::")[0].split("/")[1]
+            return "hub" if part in WITH_BROWSER else part
+
+    return Folders(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,14 +69,21 @@ def shared_data() -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def starter_model(imagine_home: Path) -> Callable[[str], ModelBundle]:
+def starter_model(imagine_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], ModelBundle]:
     import imagine_kernels as ik
     from imagine_kernels.models.bundle import ModelBundle
+
+    run = tmp_path_factory.getbasetemp()
+    trained = (run.parent if "PYTEST_XDIST_WORKER" in os.environ else run) / "starter-models"
 
     def bundle(name: str) -> ModelBundle:
         folder = imagine_home / "models" / f"{name}-starter"
         if not folder.is_dir():
-            ik.use_case(name).train_starter(folder)
+            trained.mkdir(exist_ok=True)
+            with FileLock(trained / f"{name}.lock"):
+                if not (trained / name).is_dir():
+                    ik.use_case(name).train_starter(trained / name)
+            shutil.copytree(trained / name, folder)
         return ModelBundle.load(folder)
 
     return bundle

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import imagine_kernels as ik
+from imagine_kernels import catalog
 
 
 def imagine(*words: str | Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
@@ -45,7 +46,7 @@ def model(starter_model: Callable) -> Path:
     ("words", "said"),
     [
         (["check", "zooscan", "no/such/path"], "There is nothing at no/such/path: check the spelling"),
-        (["check", "zooskan", "."], "Unknown use case 'zooskan'; known: zooscan. Did you mean 'zooscan'?"),
+        (["check", "zooskan", "."], f"Unknown use case 'zooskan'; known: {', '.join(catalog.names())}. Did you mean 'zooscan'?"),
         (["check", "zooscan", ".", "--set", "dpy=2400"], "Unknown setting of zooscan 'dpy'"),
         (["check", "zooscan", ".", "--set", "dpi=many"], "The setting dpi takes a number, not 'many'."),
         (
@@ -76,7 +77,7 @@ def test_an_empty_folder_says_what_to_put_there(tmp_path: Path) -> None:
 def test_help_names_every_command() -> None:
     said = imagine("--help").stdout
     for command in ("list", "sample", "check", "train", "evaluate", "identify", "measure", "report", "convert", "models",
-                    "serve", "deepaas", "jobs", "usage", "napari"):  # fmt: skip
+                    "serve", "deepaas", "jobs", "usage", "projects", "napari"):  # fmt: skip
         assert f"\n  {command} " in said
 
 

@@ -123,8 +123,8 @@ def test_colours_are_those_of_the_style_sheet() -> None:
 def test_counts_are_drawn_where_the_volume_is_not_known() -> None:
     table = abundance_table().assign(abundance_ind_m3=np.nan)
     drawing = figures.abundance(table)
-    assert "count, vignettes" in drawing.alt
-    assert "count, vignettes" in drawing.svg()
+    assert "count of" in drawing.alt
+    assert ">count<" in drawing.svg()
 
 
 def test_a_spectrum_without_a_line_says_so() -> None:

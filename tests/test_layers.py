@@ -36,14 +36,18 @@ ALLOWED: dict[str, set[str]] = {
     "catalog": RECORDS | {"use_case", "use_cases"},
     "result": RECORDS | {"use_case", "catalog", "models"},
     "workflow": RECORDS | LIGHT_WORKFLOW | {"media", "tasks", "models", "inference", "measures", "formats", "samples"},
+    "assistance": RECORDS | LIGHT_WORKFLOW | {"annotation", "media", "measures", "models"},
     "reports": RECORDS | LIGHT_WORKFLOW | {"annotation", "figures", "progress"},
+    "quality": RECORDS | {"annotation", "measures"},
     "jobs": RECORDS | {"progress"},
     "widgets": RECORDS,
-    "apps": RECORDS | LIGHT_WORKFLOW | {"annotation", "figures", "widgets", "reports"},
+    "apps": RECORDS
+    | LIGHT_WORKFLOW
+    | {"annotation", "assistance", "figures", "formats", "measures", "media", "quality", "widgets", "reports"},
     "serving": RECORDS | LIGHT_WORKFLOW | {"jobs", "models"},
     "cli": RECORDS
     | LIGHT_WORKFLOW
-    | {"apps", "reports", "annotation", "jobs", "serving", "progress", "formats", "models", "inference"},
+    | {"apps", "reports", "annotation", "quality", "measures", "jobs", "serving", "progress", "formats", "models", "inference"},
     "__init__": RECORDS | LIGHT_WORKFLOW | {"reports"},
 }
 HEAVY = {"torch", "torchvision", "fastai", "timm"}

@@ -102,6 +102,26 @@ class UseCaseList(Built):
         )
 
 
+class ExchangeFormats(Built):
+    """``{imagine-formats}``: what each exchange format of annotations holds, by the declarations that its writer keeps to."""
+
+    def lines(self) -> Iterator[str]:
+        from imagine_kernels.formats.interchange import FORMATS
+
+        rows = {name: each.holds.row() for name, each in FORMATS.items()}
+        head = next(iter(rows.values()))
+        for title, columns in (
+            ("Where things are", ("media", "shapes", "rings", "empty files")),
+            ("What they are called", ("labels", "parents", "confidence", "annotator", "time", "status", "of labels")),
+            ("What else is said", ("tracks", "attributes", "of files")),
+        ):
+            yield from (f"## {title}", "")
+            assert set(columns) <= set(head)
+            yield from table(
+                ("format", *columns), [(f"`{name}`", *(row[column] for column in columns)) for name, row in rows.items()]
+            )
+
+
 class HubSettings(Built):
     """``{hub-settings}``: every key of hub/settings.toml with the comment above it."""
 
@@ -231,7 +251,8 @@ def measured_columns(name: str) -> dict[str, list[str]]:
 
     workflow = ik.use_case(name)
     with tempfile.TemporaryDirectory() as folder:
-        sample = workflow.open(workflow.declaration.make_sample(Path(folder) / "sample", 0))
+        # Objects that nobody has named are no part of the truth.
+        sample = workflow.open(workflow.declaration.make_sample(Path(folder) / "sample", 0)).labelled
     classes = sample.labels
     column = {label: i for i, label in enumerate(classes)}
     probabilities = np.eye(len(classes), dtype=np.float32)[[column[label] for label in sample.objects["label"]]]
@@ -298,6 +319,7 @@ def setup(app: Any) -> dict[str, bool]:
     app.add_directive("imagine-settings", UseCaseSettings)
     app.add_directive("imagine-use-case", UseCaseFacts)
     app.add_directive("imagine-use-cases", UseCaseList)
+    app.add_directive("imagine-formats", ExchangeFormats)
     app.add_directive("hub-settings", HubSettings)
     app.add_directive("imagine-cli", CommandLine)
     app.add_directive("imagine-errors", Errors)

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from imagine_kernels.cli import desktop, jobs, models, samples, serving, usage, verbs
+from imagine_kernels.cli import convert, desktop, jobs, models, projects, quality, samples, serving, usage, verbs
 from imagine_kernels.errors import Cancelled, ImagineError
 
 
@@ -26,15 +26,18 @@ for command in (
     verbs.identify,
     verbs.measure,
     verbs.report,
-    samples.convert,
+    convert.convert,
     serving.serve,
     serving.deepaas,
     jobs.jobs,
+    projects.projects,
     models.models,
     usage.usage,
     desktop.napari,
 ):
     imagine.add_command(command)
+for command in (quality.blind, quality.agreement, quality.consensus):
+    projects.projects.add_command(command)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from imagine_kernels.cli.options import json_option, set_option
-from imagine_kernels.cli.output import bar, describe_model, report_problems, say, workflow_of
+from imagine_kernels.cli.output import bar, describe_model, say, workflow_of
 
 
 @click.command("list")
@@ -66,24 +66,6 @@ def check(use_case: str, data: Path, settings: dict[str, str], as_json: bool) ->
     for problem in opened.problems:
         click.echo(f"{problem.severity}: {problem}")
     click.echo(f"{len(opened.problems)} problems" if opened.problems else "nothing is wrong with it")
-
-
-@click.command()
-@click.argument("source", type=click.Path(path_type=Path))
-@click.argument("target", type=click.Path(path_type=Path))
-@click.option("--to", "to", required=True, metavar="FORMAT", help="ecotaxa, class-folders or csv.")
-@click.option("--use-case", default="zooscan", show_default=True)
-@set_option
-@json_option
-def convert(source: Path, target: Path, to: str, use_case: str, settings: dict[str, str], as_json: bool) -> None:
-    """Convert between exchange formats and say what the target cannot hold."""
-    from imagine_kernels.formats.convert import convert_sample
-
-    opened = workflow_of(use_case).open(source, **settings)
-    lost = convert_sample(opened, target, to=to)
-    report_problems(opened.problems)
-    text = "\n".join([*(f"lost: {problem}" for problem in lost), f"{len(opened)} objects are in {target}."])
-    say({"target": str(target), "n": len(opened), "lost": [problem.to_dict() for problem in lost]}, as_json, text)
 
 
 def _describe(opened: Any) -> dict[str, Any]:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagine_kernels.figures.drawing import BORDER, SERIES, TEXT, TEXT_2, Drawing, new_figure, short, style
+from imagine_kernels.records import TOTALS
+from imagine_kernels.units import corrected, in_words, limits, quantities
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,17 +29,16 @@ def abundance(table: pd.DataFrame) -> Drawing:
     Parameters
     ----------
     table : DataFrame
-        The table ``abundance`` of the measurements: ``sample_id``, ``taxon``, ``abundance_ind_m3`` and its intervals. Where the volume is not
-        known the counts are drawn instead.
+        The main table of the measurements: ``sample_id``, ``taxon``, ``n_counted``, and quantities with their intervals, of which the first
+        one that has values is drawn. Where none has, as without the volume, the counts are drawn instead.
     """
-    column, unit = "abundance_ind_m3", "abundance, ind/m³"
-    if column not in table or not table[column].notna().any():
-        column, unit = "n_counted", "count, vignettes"
-    rows = table[table["taxon"] != ALL_OBJECTS]
+    column = next((name for name in quantities(table.columns) if table[name].notna().any()), "n_counted")
+    unit = "count" if column == "n_counted" else in_words(column)
+    rows = table[~table["taxon"].isin(TOTALS)]
     order = rows.groupby("taxon")[column].sum().sort_values(ascending=False).index.tolist()
     samples = list(dict.fromkeys(rows["sample_id"]))
     shown = samples[:MAX_PANELS]
-    fixed = "abundance_corrected_ind_m3"
+    fixed = corrected(column)
     with style():
         # Three or four beside each other, whichever leaves fewer gaps.
         columns = max(1, min(len(shown), min((3, 4), key=lambda n: -len(shown) % n)))
@@ -85,11 +86,10 @@ def _points(axis: Axes, part: pd.DataFrame, column: str) -> None:
 
 
 def _bounds(part: pd.DataFrame, column: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    stem, unit = (column.removesuffix("_ind_m3"), "_ind_m3") if column.endswith("_ind_m3") else (column, "")
-    nothing = np.full(len(part), np.nan)
-    return tuple(
-        part[name].to_numpy(dtype=float) if (name := f"{stem}_{end}{unit}") in part else nothing for end in ("low", "high")
-    )  # type: ignore[return-value]
+    ends = limits(part.columns, column)
+    if ends is None:
+        return np.full(len(part), np.nan), np.full(len(part), np.nan)
+    return part[ends[0]].to_numpy(dtype=float), part[ends[1]].to_numpy(dtype=float)
 
 
 def size_spectrum(spectrum: pd.DataFrame, fit: pd.DataFrame | None = None) -> Drawing:

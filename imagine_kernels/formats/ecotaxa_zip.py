@@ -6,7 +6,8 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -53,8 +54,21 @@ def write_zip(sample: Sample, predictions: Predictions | None, path: Path) -> Pa
     return write_zip_noting(sample, predictions, path)[0]
 
 
+@contextmanager
+def whole_files(sample: Sample) -> Iterator[Callable[[int], bytes]]:
+    """The files that the objects of a sample name, by row."""
+    names = sample.objects["file"].tolist()
+    with Files(sample.source) as files:
+        yield lambda row: files.read(names[row])
+
+
 def write_zip_noting(
-    sample: Sample, predictions: Predictions | None, path: Path, *, person: str | None = None
+    sample: Sample,
+    predictions: Predictions | None,
+    path: Path,
+    *,
+    person: str | None = None,
+    pictures: Callable[[Sample], AbstractContextManager[Callable[[int], bytes]]] = whole_files,
 ) -> tuple[Path, list[Problem]]:
     """Write an EcoTaxa import zip, and say what it could not hold.
 
@@ -70,6 +84,9 @@ def write_zip_noting(
     person : str, optional
         Who validated; goes into ``object_annotation_person_name`` of the objects whose status is ``validated``,
         ``dubious`` or ``discarded``.
+    pictures : callable
+        Opens the pictures of a sample: gives, in a ``with``, a function from the row of an object to a picture file as bytes, which raises
+        `DataError` where it cannot be had. Without it each object has a file of its own.
 
     Returns
     -------
@@ -89,8 +106,8 @@ def write_zip_noting(
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with Files(sample.source) as files, zipfile.ZipFile(passing, "w", zipfile.ZIP_DEFLATED) as archive:
-                problems = _fill(archive, sample, predictions, files.read, person)
+            with pictures(sample) as read, zipfile.ZipFile(passing, "w", zipfile.ZIP_DEFLATED) as archive:
+                problems = _fill(archive, sample, predictions, read, person)
             os.replace(passing, path)
         finally:
             passing.unlink(missing_ok=True)
@@ -98,7 +115,7 @@ def write_zip_noting(
 
 
 def _fill(
-    archive: zipfile.ZipFile, sample: Sample, predictions: Predictions | None, read: Callable[[str], bytes], person: str | None
+    archive: zipfile.ZipFile, sample: Sample, predictions: Predictions | None, read: Callable[[int], bytes], person: str | None
 ) -> list[Problem]:
     objects, problems = _labelled(sample, predictions, person)
     names = _Names()
@@ -110,7 +127,7 @@ def _fill(
             without += 1
             continue
         try:
-            data, suffix = _picture(read(file), file)
+            data, suffix = _picture(read(row), file)
         except DataError as error:
             what, _, remedy = str(error).rstrip(".").partition(": ")
             problems.append(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagine_kernels.errors import LabelError
 from imagine_kernels.measures.abundance import PIXEL_SIZE, SUB_PART, VOLUME, abundance_table, weights_and_volumes
 from imagine_kernels.measures.size_spectrum import nbss
 from imagine_kernels.records import Confusion, Measurements, Predictions, Sample
@@ -44,7 +43,7 @@ def measure_plankton(
     LabelError
         An object was predicted that the sample does not hold.
     """
-    objects = _in_order(sample, predictions)
+    objects = sample.in_order_of(predictions)
     columns = _filled(objects, settings)
     abundance, notes = abundance_table(
         columns,
@@ -63,19 +62,6 @@ def measure_plankton(
     if len(fits) and fits["slope"].isna().all():
         said.append("No size spectrum has three bins with more than 25 objects: no slope is given.")
     return Measurements(tables={"abundance": abundance, "size_spectrum": bins, "size_spectrum_fit": fits}, notes=tuple(said))
-
-
-def _in_order(sample: Sample, predictions: Predictions) -> pd.DataFrame:
-    """The rows of the sample that were predicted, in the order of the predictions."""
-    ids = sample.objects["object_id"].to_numpy(dtype=object)
-    if len(ids) == len(predictions) and (ids == predictions.object_id).all():
-        return sample.objects
-    position = {object_id: i for i, object_id in enumerate(ids.tolist())}
-    rows = [position.get(object_id, -1) for object_id in predictions.object_id.tolist()]
-    if -1 in rows:
-        missing = predictions.object_id[rows.index(-1)]
-        raise LabelError(f"The object {missing!r} was predicted but is not in {sample.name}: identify this sample again.")
-    return sample.objects.iloc[rows]
 
 
 def _filled(objects: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, NDArray[Any]]:

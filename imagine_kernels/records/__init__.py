@@ -15,6 +15,7 @@ from imagine_kernels.records.annotations import (
 )
 from imagine_kernels.records.objects import (
     STATUSES,
+    TOTALS,
     Confusion,
     Measurements,
     Predictions,
@@ -28,6 +29,7 @@ from imagine_kernels.records.shapes import SHAPE_KINDS, Shape, ShapeKind
 __all__ = [
     "SHAPE_KINDS",
     "STATUSES",
+    "TOTALS",
     "Annotation",
     "AnnotationSet",
     "Confusion",

@@ -18,6 +18,8 @@ from imagine_kernels.errors import LabelError
 if TYPE_CHECKING:
     import pandas as pd
 
+#: What the rows of a whole sample are called in the column ``taxon`` of a table of quantities.
+TOTALS = frozenset({"all objects", "all cells", "all valves"})
 Status = Literal["predicted", "validated", "dubious", "discarded"]
 STATUSES: tuple[Status, ...] = ("predicted", "validated", "dubious", "discarded")
 
@@ -78,6 +80,9 @@ class Sample:
         What was wrong; the rows that could not be used are not in `objects`.
     settings : mapping
         Values of the use case's settings in force.
+    cut_from : str
+        Empty where each `file` is the picture of one object. Else the kind of picture that it is (``"scan"``, ``"collage"``,
+        ``"micrograph"``), and ``object_bx``, ``object_by``, ``object_width`` and ``object_height`` are the box of the object in px of it.
     """
 
     name: str
@@ -86,6 +91,7 @@ class Sample:
     objects: pd.DataFrame
     problems: tuple[Problem, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    cut_from: str = ""
 
     def __len__(self) -> int:
         return len(self.objects)
@@ -105,6 +111,24 @@ class Sample:
         chosen = np.asarray(rows)
         positions = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
         return replace(self, objects=self.objects.iloc[positions].reset_index(drop=True))
+
+    def in_order_of(self, predictions: Predictions) -> pd.DataFrame:
+        """The rows that were predicted, in the order of the predictions.
+
+        Raises
+        ------
+        LabelError
+            An object was predicted that the sample does not hold.
+        """
+        ids = self.objects["object_id"].to_numpy(dtype=object)
+        if len(ids) == len(predictions) and (ids == predictions.object_id).all():
+            return self.objects
+        position = {object_id: row for row, object_id in enumerate(ids.tolist())}
+        rows = [position.get(object_id, -1) for object_id in predictions.object_id.tolist()]
+        if -1 in rows:
+            missing = predictions.object_id[rows.index(-1)]
+            raise LabelError(f"The object {missing!r} was predicted but is not in {self.name}: identify this sample again.")
+        return self.objects.iloc[rows]
 
     def with_problems(self, more: Sequence[Problem]) -> Sample:
         """The same sample with further problems noted."""
@@ -217,16 +241,28 @@ class Measurements:
     Attributes
     ----------
     tables : mapping of str to DataFrame
-        E.g. ``"abundance"`` and ``"size_spectrum"``; each becomes a CSV of that name.
+        E.g. ``"abundance"`` and ``"size_spectrum"``; each becomes a CSV of that name. The first one with the columns ``sample_id``,
+        ``taxon`` and ``n_counted`` is drawn by the apps and the report.
     notes : tuple of str
         Sentences that a reader of the tables must know: what is missing, what was left out and why.
+    alerts : tuple of str
+        Sentences that somebody must act on, such as a harmful species above its threshold, each with its figures.
     """
 
     tables: Mapping[str, pd.DataFrame]
     notes: tuple[str, ...] = ()
+    alerts: tuple[str, ...] = ()
+
+    @property
+    def main(self) -> str | None:
+        """The name of the table of quantities by sample and taxon, None where there is none."""
+        return next(
+            (name for name, table in self.tables.items() if {"sample_id", "taxon", "n_counted"} <= set(table.columns)), None
+        )
 
     def _repr_html_(self) -> str:
         parts = [
             f"<h4>{name}</h4>{table.to_html(index=False, float_format='{:.4g}'.format)}" for name, table in self.tables.items()
         ]
-        return "".join([*parts, *(f"<p>{note}</p>" for note in self.notes)])
+        said = [*(f"<p><strong>{alert}</strong></p>" for alert in self.alerts), *(f"<p>{note}</p>" for note in self.notes)]
+        return "".join([*parts, *said])

@@ -71,8 +71,8 @@ class Shape:
             raise DataError(f"There is no shape {self.kind!r}: use one of {', '.join(SHAPE_KINDS)}.")
         if len(self.keyframes) != max(1, len(self.frames)):
             raise DataError(f"A {self.kind} has {len(self.keyframes)} keyframes for {len(self.frames)} times: give one for each.")
-        if any(not math.isfinite(time) for time in self.frames) or any(
-            a > b for a, b in zip(self.frames, self.frames[1:], strict=False)
+        if self.frames and (
+            not all(map(math.isfinite, self.frames)) or any(a > b for a, b in zip(self.frames, self.frames[1:], strict=False))
         ):
             raise DataError(f"The times of a {self.kind} must be finite and ascending, not {_shown(self.frames)}.")
         for numbers in self.keyframes:
@@ -144,6 +144,8 @@ def _check(kind: ShapeKind, numbers: Numbers) -> None:
     if kind == "polygon":
         if count % 2:
             raise DataError(f"A polygon has two numbers for each point, not {count} in all.")
+        if count >= 6 and all(map(math.isfinite, numbers)):  # one ring, as nearly always
+            return
         for x, y in zip(numbers[::2], numbers[1::2], strict=True):
             if math.isnan(x) != math.isnan(y) or math.isinf(x) or math.isinf(y):
                 raise DataError(f"A polygon has a point that is nowhere: ({x}, {y}).")

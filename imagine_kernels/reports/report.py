@@ -14,7 +14,7 @@ import numpy as np
 from imagine_kernels import figures
 from imagine_kernels.catalog import style_sheet
 from imagine_kernels.progress import progress_to_file
-from imagine_kernels.records import Measurements, Predictions
+from imagine_kernels.records import TOTALS, Measurements, Predictions
 from imagine_kernels.reports import html
 from imagine_kernels.reports.html import Html
 from imagine_kernels.reports.make import PROGRESS_VARIABLE
@@ -22,6 +22,7 @@ from imagine_kernels.reports.provenance import hash_source, versions
 from imagine_kernels.reports.tables import abundance_tables, any_table, spectrum_tables
 from imagine_kernels.result import RESULT_FILE, Result
 from imagine_kernels.settings import home, results_folder
+from imagine_kernels.units import UNITS, limits, quantities, split_unit
 from imagine_kernels.workflow import Workflow
 from imagine_kernels.workflow import use_case as workflow_of
 
@@ -172,7 +173,7 @@ class Report:
                 f"{self.noun}s identified",
                 f"{100 * np.mean(sure):.0f} % with a probability of at least 0.9",
             ),
-            *_totals(self.measured.tables.get("abundance")),
+            *_totals(self._main()),
         ]
         score = result.model.get("metrics", {}).get("balanced_accuracy")
         if score:
@@ -189,13 +190,13 @@ class Report:
             "Samples": html.number(_n_samples(sample.objects)),
             **({"Settings given": ", ".join(f"{name} = {value}" for name, value in given.items())} if given else {}),
         }
-        return _framed(_tiles(tiles), html.facts(facts))
+        return _framed(*self._alerts(), _tiles(tiles), html.facts(facts))
 
     def abundance(self) -> Html:
-        """Figure and tables of abundance and biovolume per taxon."""
-        table = self.measured.tables.get("abundance")
+        """Figure and tables of the quantities per taxon."""
+        table = self._main()
         if table is None or not len(table):
-            return _framed(html.empty("This use case measures no abundance; its quantities are in the tables below."))
+            return _framed(html.empty("This use case measures nothing per taxon; its quantities are in the tables below."))
         return _framed(figures.abundance(table), *abundance_tables(table))
 
     def size_spectrum(self) -> Html:
@@ -210,7 +211,8 @@ class Report:
 
     def other_tables(self) -> Html:
         """Quantities that have no section of their own."""
-        rest = {name: table for name, table in self.measured.tables.items() if name not in _WITH_SECTION}
+        own = (self.measured.main, *_WITH_SECTION)
+        rest = {name: table for name, table in self.measured.tables.items() if name not in own}
         return _framed(*(any_table(name.replace("_", " "), table) for name, table in rest.items()))
 
     def vignettes(self, *, per_taxon: int = 10) -> Html:
@@ -288,13 +290,20 @@ class Report:
         facts |= versions()
         return _framed(html.fold("Versions, hashes and parameters", html.facts(facts), is_open=True))
 
+    def _main(self) -> pd.DataFrame | None:
+        return self.measured.tables[self.measured.main] if self.measured.main is not None else None
+
+    def _alerts(self) -> list[Html]:
+        alerts = [html.element("li", alert) for alert in self.measured.alerts]
+        return [html.element("ul", *alerts, css="ik-alerts")] if alerts else []
+
     def _caption(self, row: int) -> str:
         predictions = self.result.predictions
         status = predictions.status[row]
         return f"{predictions.probability[row]:.2f}" if status == "predicted" else str(status)
 
 
-_WITH_SECTION = ("abundance", "size_spectrum", "size_spectrum_fit")
+_WITH_SECTION = ("size_spectrum", "size_spectrum_fit")
 
 
 def _framed(*parts: Any) -> Html:
@@ -327,16 +336,19 @@ def _n_samples(objects: pd.DataFrame) -> int:
 
 
 def _totals(table: pd.DataFrame | None) -> list[tuple[str, str, str]]:
-    """The total of one sample, or its range over several."""
-    if table is None or "abundance_ind_m3" not in table:
+    """The total of one sample, or its range over several, of the first quantity that has values."""
+    column = next((name for name in quantities(table.columns) if table[name].notna().any()), None) if table is not None else None
+    if table is None or column is None:
         return []
-    whole = table[table["taxon"] == figures.ALL_OBJECTS].dropna(subset=["abundance_ind_m3"])
+    whole = table[table["taxon"].isin(TOTALS)].dropna(subset=[column])
     if not len(whole):
         return []
+    name, end = split_unit(column)
+    name, unit = name.replace("_", " "), UNITS.get(end, "")
     if len(whole) == 1:
-        row = whole.iloc[0]
-        limits = f"95 % interval {html.number(row['abundance_low_ind_m3'])}–{html.number(row['abundance_high_ind_m3'])}"
-        return [(f"{html.number(row['abundance_ind_m3'])} ind/m³", "total abundance, as counted", limits)]
-    values = whole["abundance_ind_m3"]
-    ends = f"{html.number(values.min())}–{html.number(values.max())} ind/m³"
-    return [(ends, f"total abundance in {len(whole)} samples, as counted", f"median {html.number(values.median())} ind/m³")]
+        row, (low, high) = whole.iloc[0], limits(table.columns, column) or (column, column)
+        said = f"95 % interval {html.number(row[low])}–{html.number(row[high])}"
+        return [(f"{html.number(row[column])} {unit}", f"total {name}, as counted", said)]
+    values = whole[column]
+    ends = f"{html.number(values.min())}–{html.number(values.max())} {unit}"
+    return [(ends, f"total {name} in {len(whole)} samples, as counted", f"median {html.number(values.median())} {unit}")]

