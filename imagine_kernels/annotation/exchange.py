@@ -10,13 +10,11 @@ from dataclasses import dataclass, replace
 from imagine_kernels.annotation.edits import Edit
 from imagine_kernels.annotation.encoding import annotation_of, medium_key
 from imagine_kernels.annotation.label_trees import read_tree, with_parents
-from imagine_kernels.annotation.project import Project
+from imagine_kernels.annotation.project import AT_ONCE, Project
 from imagine_kernels.annotation.projection import find_media
 from imagine_kernels.annotation.reading import ProjectView, all_annotations, media_names
 from imagine_kernels.annotation.saving import save
 from imagine_kernels.records import Annotation, AnnotationSet, Label, Medium, Problem
-
-_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ def add_set(project: Project, given: AnnotationSet) -> Added:
             annotation, id=known or _derived(project, given, f"{source}/{times[source]}"), medium=names[annotation.medium]
         )
         part.append(here)
-        if len(part) == _AT_ONCE:
+        if len(part) == AT_ONCE:
             n, part = n + _add(project, given, part, problems), []
     return Added(n_media, n + _add(project, given, part, problems), tuple(problems))
 
@@ -95,6 +93,7 @@ def _add(project: Project, given: AnnotationSet, part: list[Annotation], problem
     taken = {conflict.id for conflict in outcome.conflicts}
     again = [replace(each, id=_derived(project, given, each.id)) for each in part if each.id in taken]
     n = len([each for each in outcome.saved if each.version > head])
+    project.grown(n, writing.head)
     return n + _add(project, given, again, problems)
 
 

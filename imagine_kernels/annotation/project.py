@@ -25,8 +25,8 @@ from imagine_kernels.annotation.writing import Writing
 from imagine_kernels.errors import DataError
 from imagine_kernels.records import Annotation, Medium, Problem
 
-#: How many annotations `Project.add_many` writes in one transaction: others wait that long at most.
-_AT_ONCE = 5000
+#: How many new annotations are written in one transaction: others wait that long at most.
+AT_ONCE = 10_000
 
 
 class Project(ProjectView):
@@ -38,13 +38,16 @@ class Project(ProjectView):
     def __init__(self, database: Database, uid: str, person: Person) -> None:
         super().__init__(database, uid, person)
         self._known: dict[tuple[str, str], int] = {}
+        self._new = 0
         self._paths: dict[tuple[str, int], frozenset[tuple[str, ...]]] = {}
 
     @contextlib.contextmanager
     def writing(self, role: Role, **values: Any) -> Iterator[Writing]:
         """One transaction, for the modules beside this one."""
-        with self.database.writing() as connection:
-            writing = Writing(connection, self.number, self.person, role, self._known)
+        with (
+            self.database.writing() as connection,
+            Writing(connection, self.number, self.person, role, self._known) as writing,
+        ):
             yield writing
             writing.flush(**values)
         writing.words.remember()
@@ -116,18 +119,24 @@ class Project(ProjectView):
         DataError, LabelError
             One cannot be kept, and `problems` is not given.
         """
-        n, known, rest = 0, 0, iter(annotations)
-        while part := list(islice(rest, _AT_ONCE)):
+        n, rest = 0, iter(annotations)
+        while part := list(islice(rest, AT_ONCE)):
             with self.writing("annotate") as writing:
                 head = writing.head
                 outcome = save(writing, [Edit.new(each) for each in part], self.allowed_labels, problems=problems)
                 if outcome.conflicts:
                     raise outcome.conflicts[0]
-            n += sum(each.version > head for each in outcome.saved)
-            if n >= max(_AT_ONCE, 4 * known):
-                self.database.look_over()
-                known = n
+            added = sum(each.version > head for each in outcome.saved)
+            self.grown(added, writing.head)
+            n += added
         return n
+
+    def grown(self, added: int, head: int) -> None:
+        """After many new annotations: the database looks over its tables whenever they have become twice as large."""
+        self._new += added
+        if self._new >= AT_ONCE // 2 and 2 * self._new >= head:
+            self.database.look_over()
+            self._new = 0
 
     def review(self, *media: str, reviewed: bool = True) -> None:
         """Note that the person has looked at all of a medium, so that "nothing there" differs from "nobody looked"."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -66,13 +66,14 @@ class Words:
 
     Parameters
     ----------
-    connection : Connection
+    connection : callable
+        Gives the connection, when it is needed.
     project : int
     known : dict
         What earlier transactions have found: (kind, text) -> number. Words never change, so it never grows old.
     """
 
-    def __init__(self, connection: sa.Connection, project: int, known: dict[tuple[str, str], int]) -> None:
+    def __init__(self, connection: Callable[[], sa.Connection], project: int, known: dict[tuple[str, str], int]) -> None:
         self._connection, self._project, self._known = connection, project, known
         self._found: dict[tuple[str, str], int] = {}
         self._new: list[tuple[int, str, int, str]] = []
@@ -84,14 +85,14 @@ class Words:
         number = self._known.get(word) or self._found.get(word)
         if number is None:
             query = sa.select(words.c.id).where(words.c.project == self._project, words.c.kind == kind, words.c.text == text)
-            number = self._connection.execute(query).scalar() or self._make(kind, text)
+            number = self._connection().execute(query).scalar() or self._make(kind, text)
             self._found[word] = number
         return number
 
     def _make(self, kind: str, text: str) -> int:
         if kind not in self._next:
             query = sa.select(sa.func.max(words.c.id)).where(words.c.project == self._project, words.c.kind == kind)
-            self._next[kind] = (self._connection.execute(query).scalar() or 0) + 1
+            self._next[kind] = (self._connection().execute(query).scalar() or 0) + 1
         number = self._next[kind]
         self._next[kind] += 1
         self._new.append((self._project, kind, number, text))
@@ -99,7 +100,7 @@ class Words:
 
     def flush(self) -> None:
         """Write the new ones."""
-        put(self._connection, Rows(table=words, columns=("project", "kind", "id", "text"), rows=self._new))
+        put(self._connection(), Rows(table=words, columns=("project", "kind", "id", "text"), rows=self._new))
         self._new = []
 
     def remember(self) -> None:
@@ -166,19 +167,18 @@ class Changes:
                 self._counts[row.label, row.author, row.status] += n
                 self._media[row.medium, row.status] += n
 
+    def take_new(self, project: int) -> Rows:
+        """The new rows that are to be written; what was changed and the counters stay."""
+        taken = Rows(table=annotation_rows, columns=_COLUMNS, rows=self._values(project, new=True))
+        self.rows = {name: row for name, row in self.rows.items() if name not in self._new}
+        self._new = set()
+        return taken
+
     def take(self, project: int) -> list[Rows]:
         """What is to be written; after that nothing is left."""
-
-        def of(new: bool) -> list[tuple[object, ...]]:
-            return [
-                (project, r.number, r.id, r.version, r.medium, r.label, r.author, r.status, r.confidence, r.text)
-                for r in self.rows.values()
-                if (r.id in self._new) is new
-            ]
-
         found = [
-            Rows(table=annotation_rows, columns=_COLUMNS, rows=of(True)),
-            Rows(table=annotation_rows, columns=_COLUMNS, rows=of(False), key=("project", "number")),
+            self.take_new(project),
+            Rows(table=annotation_rows, columns=_COLUMNS, rows=self._values(project, new=False), key=("project", "number")),
             Rows(
                 table=counts,
                 columns=("project", "label", "author", "status", "n"),
@@ -194,8 +194,15 @@ class Changes:
                 adding=("n",),
             ),
         ]
-        self.rows, self._new, self._counts, self._media = {}, set(), Counter(), Counter()
+        self.rows, self._counts, self._media = {}, Counter(), Counter()
         return found
+
+    def _values(self, project: int, *, new: bool) -> list[tuple[object, ...]]:
+        return [
+            (project, r.number, r.id, r.version, r.medium, r.label, r.author, r.status, r.confidence, r.text)
+            for r in self.rows.values()
+            if (r.id in self._new) is new
+        ]
 
 
 def histories(connection: sa.Connection, project: int, *, until: int | None = None) -> Iterator[tuple[str, list[Event]]]:
@@ -255,7 +262,7 @@ def rebuild(connection: sa.Connection, project: int) -> int:
     query = events.select().where(events.c.project == project, events.c.kind.in_(OF_TABLES)).order_by(events.c.sequence)
     for found in connection.execute(query).mappings().all():
         project_event(connection, project, event_of(found))
-    vocabulary, changes, n = Words(connection, project, {}), Changes(), 0
+    vocabulary, changes, n = Words(lambda: connection, project, {}), Changes(), 0
     for row in rows_of(histories(connection, project), media_numbers(connection, project), vocabulary):
         changes.add(None, row)
         n += 1

@@ -32,7 +32,7 @@ from imagine_kernels.annotation.schema import (
     roles,
 )
 from imagine_kernels.errors import DataNotFound
-from imagine_kernels.settings import writing
+from imagine_kernels.settings import placed
 
 #: The first line of an exported history.
 FORMAT = "imagine-history/1"
@@ -92,13 +92,12 @@ def export_history(project: ProjectView, target: Path | str) -> int:
     """Write the history as JSON lines that `verify_file` can check anywhere; the number of events is given back."""
     target = Path(target)
     query = events.select().where(events.c.project == project.number).order_by(events.c.sequence)
-    part, n = target.with_name(f"{target.name}.part"), 0
-    with writing(target), part.open("w", encoding="utf-8") as file, project.reading() as connection:
+    n = 0
+    with placed(target) as passing, passing.open("w", encoding="utf-8") as file, project.reading() as connection:
         file.write(canonical({"format": FORMAT, "project": project.uid, "name": project.name}) + "\n")
         for row in connection.execute(query.execution_options(yield_per=2000)).mappings():
             file.write(canonical(event_of(row).to_dict(project.uid)) + "\n")
             n += 1
-    part.replace(target)
     return n
 
 
@@ -166,7 +165,7 @@ def _difference(connection: sa.Connection, project: int) -> str:
     """The first way in which the tables are not what follows from the history; empty where they are."""
     by_status: Counter[tuple[int, int, int]] = Counter()
     by_medium: Counter[tuple[int, int]] = Counter()
-    words, n = Words(connection, project, {}), 0
+    words, n = Words(lambda: connection, project, {}), 0
     wanted = projection.rows_of(projection.histories(connection, project), projection.media_numbers(connection, project), words)
     for part in _in_parts(wanted):
         held = projection.fetch(connection, project, [row.id for row in part])

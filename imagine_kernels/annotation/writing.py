@@ -7,8 +7,9 @@ chain never forks; writers of different projects do not wait for each other in P
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from operator import attrgetter
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 
@@ -21,11 +22,14 @@ from imagine_kernels.annotation.roles import Person, Role
 from imagine_kernels.annotation.schema import events, label_tree_versions, projects
 from imagine_kernels.errors import UnknownName
 
+#: So many new annotations are sent to PostgreSQL at once while the next ones are prepared.
+_SENT_AT_ONCE = 1000
+
 _values = attrgetter(*EVENT_COLUMNS)
 
 
 class Writing:
-    """A write in progress; `flush` it before the transaction ends.
+    """A write in progress, to be used as a context; `flush` it before the transaction ends.
 
     Parameters
     ----------
@@ -57,18 +61,36 @@ class Writing:
     def __init__(
         self, connection: sa.Connection, project: int, person: Person, role: Role, known: dict[tuple[str, str], int]
     ) -> None:
-        self.connection, self.project, self.person = connection, project, person
+        self._connection, self.project, self.person = connection, project, person
+        self._sender: ThreadPoolExecutor | None = None
+        self._sent: Future[None] | None = None
         query = sa.select(projects, roles.held(person)).where(projects.c.id == project).with_for_update(of=projects)
         row = connection.execute(query).one()
         roles.check(row.held, row.name, person, role)
         self.uid, self.head, self.tree, self.tree_version = row.uid, row.head, row.tree, row.tree_version
         self.time = now(after=row.time)
-        self.words = Words(connection, project, known)
+        self.words = Words(lambda: self.connection, project, known)
         self._hash = row.hash
         self._changes = Changes()
         self._events: list[Event] = []
         self._media: list[tuple[int, str, State]] = []
         self._step = self.head + 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._sender is not None:
+            # The transaction ends next, and nobody else may be at its connection then.
+            self._sender.shutdown(wait=True)
+
+    @property
+    def connection(self) -> sa.Connection:
+        """The connection, once all that was sent ahead is written."""
+        if self._sent is not None:
+            sent, self._sent = self._sent, None
+            sent.result()
+        return self._connection
 
     def append(
         self,
@@ -110,6 +132,8 @@ class Writing:
             state, number=n, annotation_id=annotation_id, version=n, medium=medium, words=self.words, text=text
         )
         self._changes.add(None, row)
+        if len(self._events) >= _SENT_AT_ONCE and self._connection.dialect.name != "sqlite":
+            self._send_ahead()
         return row
 
     def change(
@@ -198,16 +222,23 @@ class Writing:
         """Write all of it; `values` are further columns of the project that change."""
         self.flush_media()
         self.words.flush()
-        rows = [(*_values(event), self.project) for event in self._events]
-        put(
-            self.connection,
-            Rows(table=events, columns=(*EVENT_COLUMNS, "project"), rows=rows),
-            *self._changes.take(self.project),
-        )
-        if self._events or values:
+        put(self.connection, self._take_events(), *self._changes.take(self.project))
+        if self.head >= self._step or values:
             last = {"head": self.head, "hash": self._hash, "time": self.time}
             self.connection.execute(projects.update().where(projects.c.id == self.project).values(**last, **values))
+
+    def _send_ahead(self) -> None:
+        """Write events and new annotations while the next ones are prepared: a server on its own works meanwhile."""
+        given = (self._take_events(), self._changes.take_new(self.project))
+        connection = self.connection
+        if self._sender is None:
+            self._sender = ThreadPoolExecutor(1, thread_name_prefix="imagine-send")
+        self._sent = self._sender.submit(put, connection, *given)
+
+    def _take_events(self) -> Rows:
+        rows = [(*_values(event), self.project) for event in self._events]
         self._events = []
+        return Rows(table=events, columns=(*EVENT_COLUMNS, "project"), rows=rows)
 
 
 def with_keys(connection: sa.Connection, project: int, keys: Sequence[str]) -> dict[str, Event]:
