@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from imagine_kernels import catalog
 from imagine_kernels.errors import DataNotFound, FormatError, UnknownName
 from imagine_kernels.records import Confusion, Measurements, Predictions, Problem, Sample, Status
-from imagine_kernels.settings import writing
+from imagine_kernels.settings import placed, writing
 from imagine_kernels.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -173,7 +173,8 @@ class Result:
             self.to_csv(target / PREDICTIONS_FILE)
             write_problems(self.problems, target / PROBLEMS_FILE)
             if self.places is not None:
-                np.save(target / PLACES_FILE, self.places, allow_pickle=False)
+                with placed(target / PLACES_FILE) as passing, passing.open("wb") as stream:
+                    np.save(stream, self.places, allow_pickle=False)
             _write_text(json.dumps(self._note(), indent=1, ensure_ascii=False), target / RESULT_FILE)
         return target
 
@@ -337,10 +338,8 @@ def _write_csv(table: pd.DataFrame, path: Path) -> None:
 
 
 def _write_text(text: str, path: Path) -> None:
-    # In one step, so that a cut-off run never leaves half a file under the final name.
-    aside = path.with_name(f".{path.name}.part")
-    aside.write_text(text, encoding="utf-8")
-    aside.replace(path)
+    with placed(path) as passing:
+        passing.write_text(text, encoding="utf-8")
 
 
 def _overridden(sample: Sample, changed: Mapping[str, Any]) -> Sample:

@@ -21,12 +21,13 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from imagine_kernels.errors import NotEnoughSpace
+from imagine_kernels.errors import DataError, NotEnoughSpace
 
 
 def home() -> Path:
@@ -83,6 +84,31 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise NotEnoughSpace(f"There is no room left to write {path}: free some space, or choose another folder.") from None
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
             raise NotEnoughSpace(f"{path} cannot be written ({error.strerror}): choose another folder.") from None
         raise
+
+
+@contextmanager
+def placed(path: Path) -> Iterator[Path]:
+    """A passing name to write to, put in place of `path` at the end, so that a file of that name is always whole.
+
+    Raises
+    ------
+    NotEnoughSpace
+        The disk is full, or `path` may not be written; nothing is left behind.
+    DataError
+        `path` is a folder.
+    """
+    path = Path(path)
+    # Two processes, or two threads of one, may write the same file: the last one wins, with a whole file.
+    passing = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise DataError(f"{path} is a folder: name a file.")
+        try:
+            yield passing
+            os.replace(passing, path)
+        finally:
+            passing.unlink(missing_ok=True)

@@ -76,6 +76,7 @@ class WorkSession:
         self._rows: list[Correction] = []
         self._changing = threading.Lock()
         self._wake = threading.Event()
+        self._measured = threading.Event()
         self._stop = threading.Event()
         self._saved = -1
         self._threads: list[threading.Thread] = []
@@ -119,6 +120,7 @@ class WorkSession:
         """Stop what runs in the background; what is not written yet is written."""
         self._stop.set()
         self._wake.set()
+        self._measured.set()
         for thread in self._threads:
             thread.join(timeout=CLOSING_S)
 
@@ -217,6 +219,8 @@ class WorkSession:
                 except Exception as error:  # the thread must live on, and the person be told
                     _log.exception("The quantities failed")
                     self._tell("unmeasured", unexpected(error))
+                finally:
+                    self._measured.set()
             if (not woken or self._stop.is_set()) and self._saved != self.sequence:
                 self._save()
 
@@ -235,6 +239,10 @@ class WorkSession:
 
         places = self._first.places
         if places is None or not len(places):
+            return
+        # The quantities come first; and two threads that load parts of SciPy at once may each find the other's half loaded.
+        self._measured.wait()
+        if self._stop.is_set():
             return
         try:
             found = (unusual(places).astype("<f4"), clusters(places).astype("<u2"))

@@ -339,9 +339,6 @@ def _write(picture: Shown, target: Path) -> Path:
     done, data = cv2.imencode(".png", picture if picture.ndim == 2 else picture[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
     if not done:
         raise DataError(f"A crop of {picture.shape[1]} × {picture.shape[0]} px cannot be written: report it.")
-    passing = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}.part")
-    with settings.writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with settings.placed(target) as passing:
         passing.write_bytes(bytes(data))
-        passing.replace(target)
     return target

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 from pathlib import Path, PurePosixPath
 
@@ -12,7 +11,7 @@ from imagine_kernels.files import Files
 from imagine_kernels.formats.class_folders import GENERIC, NUMBERED
 from imagine_kernels.formats.ecotaxa_zip import write_zip_noting
 from imagine_kernels.records import Problem, Sample
-from imagine_kernels.settings import writing
+from imagine_kernels.settings import placed, writing
 
 #: What `convert_sample` writes.
 TARGETS = ("ecotaxa", "class-folders", "csv")
@@ -121,13 +120,7 @@ def _note_lost_columns(sample: Sample, problems: list[Problem]) -> None:
 def write_csv(sample: Sample, path: Path) -> list[Problem]:
     """Write the table of objects as CSV, without the pictures; see `convert_sample`."""
     path = Path(path)
-    passing = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            sample.objects.to_csv(passing, index=False, encoding="utf-8", quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
-            os.replace(passing, path)
-        finally:
-            passing.unlink(missing_ok=True)
+    with placed(path) as passing:
+        sample.objects.to_csv(passing, index=False, encoding="utf-8", quoting=csv.QUOTE_MINIMAL, lineterminator="\n")
     what = f"a CSV holds no pictures; the column file names them inside {sample.source}"
     return [Problem(item=sample.name, what=what, remedy="use ecotaxa or class-folders to take them along", severity="warning")]

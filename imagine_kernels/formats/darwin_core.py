@@ -20,8 +20,9 @@ from imagine_kernels.files import Files
 from imagine_kernels.formats.fitting import Fitting
 from imagine_kernels.formats.holds import Holds, note
 from imagine_kernels.formats.reading import Labels, as_float, set_of, split_path
-from imagine_kernels.formats.streams import encoding_of, header_of, placed, rows
+from imagine_kernels.formats.streams import encoding_of, header_of, rows
 from imagine_kernels.records import Annotation, AnnotationSet, Label, LabelGiven, Medium, Problem, Shape
+from imagine_kernels.settings import placed
 
 LAYOUT = "Darwin Core archive"
 _BAR = " | "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from imagine_kernels.errors import DataError, DataNotFound
 from imagine_kernels.files import Files
 from imagine_kernels.formats.tables import shown
 from imagine_kernels.records import Predictions, Problem, Sample
-from imagine_kernels.settings import writing
+from imagine_kernels.settings import placed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,15 +101,12 @@ def write_zip_noting(
         No object of the sample has a picture.
     """
     path = Path(path)
-    passing = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with pictures(sample) as read, zipfile.ZipFile(passing, "w", zipfile.ZIP_DEFLATED) as archive:
-                problems = _fill(archive, sample, predictions, read, person)
-            os.replace(passing, path)
-        finally:
-            passing.unlink(missing_ok=True)
+    with (
+        placed(path) as passing,
+        pictures(sample) as read,
+        zipfile.ZipFile(passing, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        problems = _fill(archive, sample, predictions, read, person)
     return path, problems
 
 

@@ -18,7 +18,7 @@ from typing import IO, BinaryIO, TextIO, cast
 from imagine_kernels.errors import DataError, FormatError
 from imagine_kernels.files import Files
 from imagine_kernels.records import Problem
-from imagine_kernels.settings import writing
+from imagine_kernels.settings import placed, writing
 
 #: Characters of one cell; the points of a polygon can be many.
 MAX_CELL = 64 * 1024**2
@@ -105,28 +105,6 @@ def header_of(files: Files, name: str, *, delimiter: str = ",") -> list[str]:
     except csv.Error:
         return []
     return [cell.strip() for cell in cells]
-
-
-@contextmanager
-def placed(path: Path) -> Iterator[Path]:
-    """A passing name to write to, put in place of `path` at the end, so that a file of that name is always whole.
-
-    Raises
-    ------
-    NotEnoughSpace
-        The disk is full, or `path` may not be written; nothing is left behind.
-    """
-    path = Path(path)
-    passing = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise DataError(f"{path} is a folder: name a file.")
-        try:
-            yield passing
-            os.replace(passing, path)
-        finally:
-            passing.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagine_kernels.settings import writing
+from imagine_kernels.settings import placed
 
 #: Longest side of a small picture, px; on a fine screen a cell of 160 px is still sharp.
 SIDE = 320
@@ -61,7 +61,10 @@ class Thumbnails:
         self._offsets: NDArray[np.int64] | None = None
         self._made: dict[int, bytes | None] = {}
         if self._index.is_file() and self._data.is_file():
-            table = np.load(self._index, allow_pickle=False)
+            try:
+                table = np.load(self._index, allow_pickle=False)
+            except (ValueError, EOFError):  # damaged: they are made anew
+                table = np.empty(0)
             if table.shape == (n, 4) and self._data.stat().st_size == int(table[:, 1].sum()):
                 self.sizes = table[:, 2:].astype(np.uint16)
                 self._offsets = table[:, :2]
@@ -111,17 +114,15 @@ class Thumbnails:
         """Write all to the two files and let go of the memory."""
         n = len(self.sizes)
         table = np.zeros((n, 4), dtype=np.int64)
-        aside = self._data.with_suffix(".part")
-        with writing(self._data), aside.open("wb") as stream:
+        with placed(self._data) as passing, passing.open("wb") as stream:
             at = 0
             for row in range(n):
                 data = self._made.get(row) or b""
                 stream.write(data)
                 table[row] = (at, len(data), *self.sizes[row])
                 at += len(data)
-        with writing(self._data):
-            aside.replace(self._data)
-            np.save(self._index, table, allow_pickle=False)
+        with placed(self._index) as passing, passing.open("wb") as stream:
+            np.save(stream, table, allow_pickle=False)
         with self._lock:
             self._offsets = table[:, :2]
             self._made.clear()

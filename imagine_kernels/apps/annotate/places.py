@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -115,11 +114,8 @@ def keep_keys(person: str, given: dict[str, str]) -> None:
 
 def write_json(file: Path, value: Any) -> None:
     """Write a file of which there is always a whole version."""
-    passing = file.with_name(f".{file.name}.{os.getpid()}.{threading.get_ident()}.part")
-    with settings.writing(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
+    with settings.placed(file) as passing:
         passing.write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
-        passing.replace(file)
 
 
 def _read(file: Path) -> dict[str, Any]:
