@@ -7,6 +7,7 @@ import { usePage } from "./context";
 import { PARTS, PART_WORDS, labelName, type Part } from "./marks";
 import type { HeldEdit } from "./outbox";
 import type { Page } from "./page";
+import { Sketch } from "./sketch";
 import { KIND_WORDS, authorName, partWords } from "./words";
 
 export function HeldDialog({ onClose }: { onClose: () => void }) {
@@ -51,12 +52,13 @@ function Conflicting({ held, onShow }: { held: HeldEdit; onShow: () => void }) {
     setKept(next);
   };
   const who = theirs?.labels[0]?.annotator && theirs.labels[0].annotator !== page.project?.person ? theirs.labels[0].annotator : "Theirs";
+  const now = who === "Theirs" ? "Theirs, now" : `${who}, now`;
   return (
     <section class="ika-held" aria-label={`Conflict, ${labelName(theirs ?? { labels: [] })}`}>
       <p>{conflictWords(page, held)}</p>
       <div class="ik-table-box">
         <table class="ik-table">
-          <thead><tr><th scope="col">Part</th><th scope="col">Before</th><th scope="col">{who === "Theirs" ? "Theirs, now" : `${who}, now`}</th><th scope="col">Mine</th></tr></thead>
+          <thead><tr><th scope="col">Part</th><th scope="col">Before</th><th scope="col">{now}</th><th scope="col">Mine</th></tr></thead>
           <tbody>
             {disputed.map((part) => (
               <tr key={part}>
@@ -76,6 +78,9 @@ function Conflicting({ held, onShow }: { held: HeldEdit; onShow: () => void }) {
           </tbody>
         </table>
       </div>
+      {disputed.includes("shape") && (
+        <Sketch given={[{ who: "before", words: "Before", shape: base?.shape }, { who: "theirs", words: now, shape: theirs?.shape }, { who: "mine", words: "Mine", shape: mine.shape }]} />
+      )}
       <div class="ik-cluster">
         <button class="ik-button" data-act="keep-theirs" onClick={() => page.outbox?.settle(held.id, [])}>Keep theirs</button>
         <button class="ik-button" data-act="keep-mine" onClick={() => page.outbox?.settle(held.id, disputed)}>Keep mine</button>
