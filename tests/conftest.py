@@ -15,9 +15,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import own_network
 import pytest
 from filelock import FileLock
 
@@ -31,22 +33,47 @@ ROOT = TESTS.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
 #: Besides the hub: folders and files here whose tests open a browser.
 WITH_BROWSER = ("browser", "serving", "test_reports.py")
+NETWORK = pytest.StashKey[ExitStack]()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With ``-n`` a folder of tests stays in one process, as its tests share servers and engines.
 
-    What opens a browser stays with the containers: a browser gives up what it loads when a network comes or goes.
+    What opens a browser stays together too; with the containers where it cannot have a network of its own.
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class Folders(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            part = nodeid.partition("::")[0].split("/")[1]
-            return "hub" if part in WITH_BROWSER else part
+            part = _part(nodeid)
+            return part if part not in WITH_BROWSER else "browser" if own_network.can_be_made() else "hub"
 
     return Folders(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """From the first test with a browser to the last one in a row this process has a network of its own."""
+    stash = item.session.stash
+    if NETWORK not in stash and _opens_browser(item) and own_network.can_be_made():
+        stash[NETWORK] = ExitStack()
+        stash[NETWORK].enter_context(own_network.own_network())
+    try:
+        return (yield)
+    finally:
+        if NETWORK in stash and not _opens_browser(nextitem):
+            stash[NETWORK].close()
+            del stash[NETWORK]
+
+
+def _part(nodeid: str) -> str:
+    """The folder or file right below this one that a test is in."""
+    return nodeid.partition("::")[0].split("/")[1]
+
+
+def _opens_browser(item: pytest.Item | None) -> bool:
+    return item is not None and _part(item.nodeid) in WITH_BROWSER
 
 
 @pytest.fixture(scope="session", autouse=True)
