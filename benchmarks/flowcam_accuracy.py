@@ -7,7 +7,7 @@ part. Takes some minutes, almost all of it for the features of the backbone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,6 @@ from imagine_kernels.inference.allocator import restart_with_fast_allocator
 from imagine_kernels.inference.classifier import prepare
 from imagine_kernels.inference.sessions import cpu_session
 from imagine_kernels.measures.morphometry import log_scaled
-from imagine_kernels.media.collages import white_background
 from imagine_kernels.media.objects import Pictures as Crops
 from imagine_kernels.models.graph import export_onnx
 from imagine_kernels.models.network import build_network, feature_lengths
@@ -171,13 +170,13 @@ def run_rows(folder: Path) -> list[list[str]]:
 
 def look(sample: Sample, *, whitened: bool) -> Seen:
     """Crops of all particles through the frozen backbone, and their morphometry."""
-    given = taken(TASK)
+    given = taken(replace(TASK, white_background=whitened))
     pixels, shapes = [], []
     with Crops(sample) as crops:
         for row, crop in crops.many():
             if isinstance(crop, ImageError):
                 raise crop
-            ready = prepare(given, np.array([row]), [white_background(crop) if whitened else crop])
+            ready = prepare(given, np.array([row]), [crop])
             pixels.append(ready.pixels)
             shapes.append(ready.morphometry)
     labels = sample.objects["label"].to_numpy(dtype=str)
