@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def whole_list(pixels: Any) -> list[tuple[int, int, int, int]]:
     from imagine_kernels.media.scans import ScanObjects
 
     boxes, scan, found = _ours(pixels)
-    alone = list(ScanObjects(scan, THRESHOLD).many(found))
+    alone = ScanObjects(scan, THRESHOLD).many(found.to_dict("records"))
     table = zooprocess_table([picture for picture, _ in alone], origins=[origin for _, origin in alone])
     if len(table) != len(boxes):
         raise SystemExit("not every object was measured")
@@ -86,20 +87,18 @@ WAYS: dict[str, Callable[[Any], list[tuple[int, int, int, int]]]] = {
 }
 
 
-def child(way: str, folder: Path, repeats: int) -> None:
-    """One way in this process: the best of some runs, as JSON on standard output."""
+def child(way: str, folder: Path) -> None:
+    """One way in this process: a run for each line of standard input, told as a line of JSON on standard output."""
     import numpy as np
 
     pixels = np.load(folder / "scan.npy", mmap_mode="r")
     # Touched once, so that the disk is measured with nobody.
     int(pixels[:, ::64].sum())
-    took, cpu, boxes = [], [], []
-    for _ in range(repeats):
+    for _ in sys.stdin:
         begin, used = time.perf_counter(), time.process_time()
         boxes = WAYS[way](pixels)
-        took.append(time.perf_counter() - begin)
-        cpu.append(time.process_time() - used)
-    print(json.dumps({"s": took, "cpu": min(cpu), "mb": _peak_mb(), "boxes": boxes}))
+        took, cpu = time.perf_counter() - begin, time.process_time() - used
+        print(json.dumps({"s": took, "cpu": cpu, "mb": _peak_mb(), "boxes": boxes}), flush=True)
 
 
 def large(folder: Path) -> None:
@@ -138,12 +137,38 @@ def hits(boxes: list[Any], truth: list[dict[str, Any]]) -> tuple[float, float]:
     return taken / len(wanted), taken / max(len(found), 1)
 
 
-def started(*given: str, home: Path) -> dict[str, Any]:
-    """What a process of its own says."""
+def started(*given: str, home: Path) -> subprocess.Popen[str]:
+    """A process of its own."""
     command = [sys.executable, str(Path(__file__).resolve()), *given]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, "IMAGINE_HOME": str(home)})
-    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return said
+    environment = {**os.environ, "IMAGINE_HOME": str(home)}
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def said(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """What a process says when it is asked."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with suppress(BrokenPipeError):
+        process.stdin.write("\n")
+        process.stdin.flush()
+    line = process.stdout.readline()
+    if not line:
+        raise SystemExit(f"{' '.join(map(str, process.args))} ended with {process.wait()}")  # type: ignore[arg-type]
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def in_turns(folder: Path, rounds: int) -> dict[str, list[dict[str, Any]]]:
+    """All ways one after the other, round by round, so that what else the machine does meets all of them."""
+    with ExitStack() as stack:
+        running = {}
+        for way in WAYS:
+            running[way] = stack.enter_context(started("--way", way, "--folder", str(folder), home=folder))
+        runs: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
+        for _ in range(rounds):
+            for way, process in running.items():
+                runs[way].append(said(process))
+    return runs
 
 
 def main() -> None:
@@ -159,7 +184,7 @@ def main() -> None:
         large(given.folder)
         return
     if given.way:
-        child(given.way, given.folder, given.repeats)
+        child(given.way, given.folder)
         return
     import numpy as np
 
@@ -172,30 +197,32 @@ def main() -> None:
         drawn = draw_scan(np.random.default_rng(5), width=14_000, height=9_900, n=given.objects, extras=False)
         np.save(folder / "scan.npy", drawn.grey)
         size = drawn.grey.nbytes / 1e6
-        first = 0.0
-        for way in WAYS:
-            said = started("--way", way, "--folder", str(folder), "--repeats", str(given.repeats), home=folder)
-            best = min(said["s"])
-            first = first or best
-            recall, precision = hits(said["boxes"], drawn.objects)
-            cells = [way, f"{best:.2f} ({statistics.median(said['s']):.2f})", f"{said['cpu']:.2f}", f"{first / best:.1f}"]
-            rows.append([*cells, f"{said['mb']:.0f}", f"{100 * recall:.1f} %", f"{100 * precision:.1f} %"])
+        runs = in_turns(folder, given.repeats)
+        first = [run["s"] for run in next(iter(runs.values()))]
+        for way, found in runs.items():
+            took = [run["s"] for run in found]
+            recall, precision = hits(found[-1]["boxes"], drawn.objects)
+            times = f"{min(first) / min(took):.1f} ({statistics.median(a / b for a, b in zip(first, took, strict=True)):.1f})"
+            cells = [way, f"{min(took):.2f} ({statistics.median(took):.2f})", f"{min(run['cpu'] for run in found):.2f}", times]
+            rows.append([*cells, f"{found[-1]['mb']:.0f}", f"{100 * recall:.1f} %", f"{100 * precision:.1f} %"])
         text.append(
-            f"{len(drawn.objects)} isolated organisms on 14 000 × 9 900 px ({size:.0f} MB); best and median of {given.repeats} runs, found where"
-            f" the boxes share 0.9. All features: the {len(ZOOPROCESS_FEATURES)} of ZooProcess, on {len(os.sched_getaffinity(0))}"
-            " threads; scikit-image uses one."
+            f"{len(drawn.objects)} isolated organisms on 14 000 × 9 900 px ({size:.0f} MB); best (and median) of {given.repeats} rounds, in"
+            " each of which all ways took their turn; found where the boxes share 0.9. All features: the"
+            f" {len(ZOOPROCESS_FEATURES)} of ZooProcess, on {len(os.sched_getaffinity(0))} threads; scikit-image uses one."
         )
         if given.large:
             made = make_scan(folder / "project", 7, width=22_000, height=14_000, n=2500)
             truth = json.loads((made / "truth.json").read_text(encoding="utf-8"))
-            said = started("--way", "large", "--folder", str(made), home=folder / "home")
+            with started("--way", "large", "--folder", str(made), home=folder / "home") as process:
+                told = said(process)
             wanted = [each for each in truth["objects"] if each["kind"] in ("isolated", "touching")]
-            recall, precision = hits(said["boxes"], wanted)
+            recall, precision = hits(told["boxes"], wanted)
             text.append(
-                f"Raw scan, 16 bits, 14 000 × 22 000 px, two blanks, {len(wanted)} objects: prepared in {said['prepare']:.1f} s, looked through in"
-                f" {said['find']:.1f} s, peak {said['mb']:.0f} MB; recall {100 * recall:.1f} %, precision {100 * precision:.1f} %."
+                f"Raw scan, 16 bits, 14 000 × 22 000 px, two blanks, {len(wanted)} objects: prepared in {told['prepare']:.1f} s, looked through in"
+                f" {told['find']:.1f} s, peak {told['mb']:.0f} MB; recall {100 * recall:.1f} %, precision {100 * precision:.1f} %."
             )
-    head = ["way", "s, best (median)", "s of processor", "times scikit-image", "peak MB", "recall", "precision"]
+    ratio = "times scikit-image, best (median of rounds)"
+    head = ["way", "s, best (median)", "s of processor", ratio, "peak MB", "recall", "precision"]
     report.write_table("scan", "Objects on a whole scan", head=head, rows=rows, text=text)
 
 

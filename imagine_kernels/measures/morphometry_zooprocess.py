@@ -29,7 +29,7 @@ Where ZooProcess's figures differ, and by how much on its own vignettes (`tests/
 - It cuts off the decimals of x, y, xm, ym before it forms ``centroids``, so that these differ by up to √2 px; in its tables
   ``symetriehc`` and ``symetrievc`` are rounded to whole numbers.
 - Its ``nb3`` is 0 for nine of ten objects, since a later step empties the picture that is counted; here it is counted as nb1 and nb2 are.
-- ``skelarea`` is thinned by scikit-image, whose table of neighbours is an early one of ImageJ's: half of the figures are the same, the others
+- ``skelarea`` is what scikit-image leaves, whose table of neighbours is an early one of ImageJ's: half of the figures are the same, the others
   some pixels off. Objects of more than some 1400 × 1400 px are not thinned, and have none.
 - ``fcons`` rests on the counts of single grey values, which JPEG changes: on vignettes it keeps only the order of the objects, and roughly.
 - ``xmg5``, ``ymg5``, ``compentropy``, ``compmean``, ``compslope`` and ``compm1`` … ``compm3`` are 0 in its tables and have no open definition:
@@ -38,19 +38,20 @@ Where ZooProcess's figures differ, and by how much on its own vignettes (`tests/
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagine_kernels.measures.morphometry import _RADII, _SLOPE, FEATURES, THRESHOLD
-from imagine_kernels.measures.morphometry_outlines import feret_diameters, traced_perimeters
-from imagine_kernels.measures.morphometry_symmetry import STEP_MM, contrast, filled_area, largest, parts, symmetry, up_to
+from imagine_kernels.measures.morphometry_objects import SheetObjects
+from imagine_kernels.measures.morphometry_outlines import feret_diameters
+from imagine_kernels.measures.morphometry_sheets import Sheet, batches
+from imagine_kernels.measures.morphometry_structure import structure
+from imagine_kernels.measures.morphometry_symmetry import STEP_MM, symmetry, up_to
 
 #: The features, EcoTaxa's names with ``object_`` stripped, in the order of the columns of `zooprocess_table`.
 ZOOPROCESS_FEATURES: tuple[str, ...] = (
@@ -61,16 +62,10 @@ ZOOPROCESS_FEATURES: tuple[str, ...] = (
 #: mm per px at 2400 dpi.
 PIXEL_SIZE_MM = 25.4 / 2400
 
-# Parts smaller than this share of the largest one are specks, as for `morphometry`.
-_SPECK = 0.01
 _LEVELS = np.arange(256.0)
 _SPREAD_OF_LEVELS = float(np.std(_LEVELS[:255], ddof=1))
-_NEIGHBOURS = np.ones((3, 3), dtype=np.uint8)
-#: Pictures that a thread measures at one go.
-_CHUNK = 48
-#: An object takes as many steps to be thinned as its box has pixels, times the shorter side; larger ones would take minutes.
-_MOST_STEPS = 3_000_000_000
-_MOMENTS = ("m00", "m10", "m01", "mu20", "mu02", "mu11")
+#: Pixels of the pictures that are measured in one go: what is worked on stays near the processor.
+_BATCH_PX = 600_000
 
 Values = dict[str, NDArray[np.float64]]
 
@@ -118,126 +113,50 @@ def zooprocess_table(
     given = [np.ascontiguousarray(picture, dtype=np.uint8) for picture in pictures]
     places = np.zeros((len(given), 2)) if origins is None else np.asarray(origins, dtype=np.float64).reshape(len(given), 2)
     step = max(1, int(STEP_MM / pixel_size_mm))
-    starts = range(0, len(given), _CHUNK)
+    rows = np.full((len(given), len(ZOOPROCESS_FEATURES)), np.nan)
+    rows[:, [ZOOPROCESS_FEATURES.index("area"), ZOOPROCESS_FEATURES.index("area_exc")]] = 0
+    thickness = np.array([_thickness(picture, threshold) for picture in given])
+    # What is equally thick is thinned together; the slowest first, so that no thread waits long for another.
+    order = np.argsort(-thickness, kind="stable")[: np.count_nonzero(thickness)]
+    runs = [order[run] for run in batches([given[at].size for at in order.tolist()], _BATCH_PX)]
 
-    def chunk(start: int) -> NDArray[np.float64]:
-        return _table(given[start : start + _CHUNK], places[start : start + _CHUNK], threshold, step)
+    def measure(run: NDArray[np.int64]) -> None:
+        rows[run] = _table([given[at] for at in run.tolist()], places[run], threshold, step)
 
-    count = workers or len(os.sched_getaffinity(0))
-    if count == 1 or len(starts) < 2:
-        tables = [chunk(start) for start in starts]
+    count = min(workers or len(os.sched_getaffinity(0)), len(runs))
+    if count < 2:
+        for run in runs:
+            measure(run)
     else:
         with ThreadPoolExecutor(count, thread_name_prefix="measure") as pool:
-            tables = list(pool.map(chunk, starts))
-    return np.concatenate([np.empty((0, len(ZOOPROCESS_FEATURES))), *tables])
+            for _ in pool.map(measure, runs):
+                pass
+    return rows
 
 
-@dataclass(slots=True)
-class _Object:
-    """What is measured of one object alone; the rest follows for many at once."""
-
-    contours: list[NDArray[Any]]
-    hull: NDArray[Any]
-    left: int
-    top: int
-    width: int
-    height: int
-    start: int
-    #: (256,) grey values of the filled object.
-    counts: NDArray[np.float64]
-    #: (H, W) uint8: 255 in the object without its holes; grey values, 255 outside and in the holes.
-    mask: NDArray[np.uint8]
-    dark: NDArray[np.uint8]
-    moments: tuple[float, ...]
-    weighted: tuple[float, ...]
-    covered: tuple[float, ...]
-    convarea: float
-    convperim: float
-    skelarea: float
-
-
-def _outlined(picture: NDArray[np.uint8], threshold: int) -> _Object | None:
+def _thickness(picture: NDArray[np.uint8], threshold: int) -> float:
+    """Dark pixels for each pixel of the longer side: 0 without an object, and roughly how many times it can be peeled."""
     import cv2
 
-    shade = up_to(picture, threshold)
-    contours = list(cv2.findContours(shade, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0])
-    if not contours:
-        return None
-    if len(contours) > 1:
-        sizes = [filled_area(contour) for contour in contours]
-        contours = [contour for contour, size in zip(contours, sizes, strict=True) if size >= _SPECK * max(sizes)]
-    points = contours[0] if len(contours) == 1 else np.concatenate(contours)
-    left, top, width, height = cv2.boundingRect(points)
-    filled = np.zeros((height, width), dtype=np.uint8)
-    cv2.drawContours(filled, contours, -1, 255, cv2.FILLED, offset=(-left, -top))
-    grey = np.ascontiguousarray(picture[top : top + height, left : left + width])
-    mask = shade[top : top + height, left : left + width] & filled
-    whole, weighted = cv2.moments(filled, binaryImage=True), cv2.moments(grey & filled)
-    hull = cv2.convexHull(points)
-    convex = np.zeros((height, width), dtype=np.uint8)
-    cv2.fillConvexPoly(convex, hull - (left, top), 1)
-    inner = cv2.erode(convex, _NEIGHBOURS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    convarea = cv2.countNonZero(convex)
-    return _Object(
-        contours=contours,
-        hull=hull[:, 0, :],
-        left=left,
-        top=top,
-        width=width,
-        height=height,
-        start=int(filled[0].argmax()),
-        counts=cv2.calcHist([grey], [0], filled, [256], [0, 256]).ravel().astype(np.float64),
-        mask=mask,
-        dark=grey | ~mask,
-        moments=tuple(whole[name] for name in _MOMENTS),
-        weighted=(weighted["m00"], weighted["m10"], weighted["m01"]),
-        covered=_covered(mask),
-        convarea=float(convarea),
-        convperim=float(convarea - cv2.countNonZero(inner)),
-        skelarea=_skeleton_area(mask),
-    )
-
-
-def _skeleton_area(mask: NDArray[np.uint8]) -> float:
-    from skimage import morphology
-
-    if mask.size * min(mask.shape) > _MOST_STEPS:
-        return float("nan")
-    thin: Any = morphology.skeletonize(mask > 0)  # type: ignore[no-untyped-call]
-    return float(np.count_nonzero(thin))
-
-
-def _covered(mask: NDArray[np.uint8]) -> tuple[float, ...]:
-    """Pixels within each of the radii of the Minkowski dimension around the edge of a mask."""
-    import cv2
-
-    reach = int(_RADII[-1]) + 1
-    edge = cv2.subtract(mask, cv2.erode(mask, _NEIGHBOURS, borderType=cv2.BORDER_CONSTANT, borderValue=0))
-    away = cv2.copyMakeBorder(cv2.bitwise_not(edge), reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=255)
-    distance = cv2.distanceTransform(away, cv2.DIST_L2, 5)
-    return tuple(
-        float(distance.size - cv2.countNonZero(cv2.threshold(distance, radius, 1, cv2.THRESH_BINARY)[1])) for radius in _RADII
-    )
+    return float(cv2.countNonZero(up_to(picture, threshold)) / max(picture.shape))
 
 
 def _table(pictures: Sequence[NDArray[np.uint8]], origins: NDArray[np.float64], threshold: int, step: int) -> NDArray[np.float64]:
-    found = [_outlined(picture, threshold) for picture in pictures]
-    rows = np.full((len(found), len(ZOOPROCESS_FEATURES)), np.nan)
-    rows[:, [ZOOPROCESS_FEATURES.index("area"), ZOOPROCESS_FEATURES.index("area_exc")]] = 0
-    there = np.array([at for at, each in enumerate(found) if each is not None], dtype=np.int64)
-    objects = [each for each in found if each is not None]
-    if not objects:
-        return rows
-    values = _grey_values(np.stack([each.counts for each in objects]), threshold)
-    values |= _outlines(objects) | _places(objects, origins[there])
-    values |= _axes(np.array([each.moments for each in objects]))
-    values["fractal"] = 2 - np.log(np.array([each.covered for each in objects])) @ _SLOPE
-    for name in ("width", "height", "convarea", "convperim", "skelarea"):
-        values[name] = np.array([getattr(each, name) for each in objects], dtype=np.float64)
+    objects = SheetObjects.on(Sheet.of(pictures), threshold)
+    counts = objects.histograms()
+    hulls, convarea, convperim = objects.hulls()
+    moments = objects.moments()
+    values = _grey_values(counts, threshold) | _axes(moments) | _places(objects, moments, origins)
+    perimeters = np.add.reduceat(objects.outlines.traced_perimeters(), np.cumsum(objects.numbers) - objects.numbers)
+    values |= {"convarea": convarea, "convperim": convperim, "feret": feret_diameters(hulls), "perim.": perimeters}
+    values |= {"fractal": 2 - np.log(objects.near_the_edge(_RADII)) @ _SLOPE, "skelarea": objects.skeleton_areas()}
+    values |= dict(zip(("width", "height"), (objects.high - objects.low).T.astype(np.float64), strict=True))
     values |= _ratios(values)
-    values |= _structure(objects, values, threshold, step)
-    rows[there] = np.stack([values[name] for name in ZOOPROCESS_FEATURES], axis=1)
-    return rows
+    counts[:, threshold + 1 :] = 0
+    found, darkest = structure(objects.sheet, objects.boxes, objects.dark, counts)
+    values |= found | _symmetry(objects, hulls, values, step)
+    values |= _symmetry_of_the_darkest(SheetObjects.largest(objects.sheet, darkest))
+    return np.stack([values[name] for name in ZOOPROCESS_FEATURES], axis=1)
 
 
 def _grey_values(counts: NDArray[np.float64], threshold: int) -> Values:
@@ -245,8 +164,10 @@ def _grey_values(counts: NDArray[np.float64], threshold: int) -> Values:
     n = counts.sum(axis=1)
     mean = counts @ _LEVELS / n
     centred = _LEVELS - mean[:, None]
-    weighted = counts * centred
-    second, third, fourth = ((weighted * centred**power).sum(axis=1) / n for power in (1, 2, 3))
+    squared = centred * centred
+    second, third, fourth = (
+        np.einsum("ij,ij->i", counts, power) / n for power in (squared, squared * centred, squared * squared)
+    )
     spread = np.where(second > 0, second, np.nan)
     before = np.cumsum(counts, axis=1)
     quartiles = [(before < share * n[:, None]).sum(axis=1).astype(np.float64) for share in (0.25, 0.5, 0.75)]
@@ -272,16 +193,15 @@ def _grey_values(counts: NDArray[np.float64], threshold: int) -> Values:
     }
 
 
-def _places(objects: Sequence[_Object], origins: NDArray[np.float64]) -> Values:
-    m00, m10, m01 = np.array([each.moments[:3] for each in objects]).T
-    g00, g10, g01 = np.array([each.weighted for each in objects]).T
-    left, top = (np.array([getattr(each, name) for each in objects], dtype=np.float64) for name in ("left", "top"))
-    bx, by = origins[:, 0] + left, origins[:, 1] + top
+def _places(objects: SheetObjects, moments: NDArray[np.float64], origins: NDArray[np.float64]) -> Values:
+    m00, m10, m01 = moments[:, :3].T
+    g00, g10, g01 = objects.weighted_moments()[:, :3].T
+    bx, by = (origins + objects.low - objects.sheet.corners).T
     # A black object weighs nothing; its centre of mass is taken to be its centroid.
     x, y = m10 / m00 + 0.5, m01 / m00 + 0.5
     heavy = np.where(g00 > 0, g00, np.nan)
     xm, ym = (np.where(g00 > 0, part / heavy + 0.5, plain) for part, plain in ((g10, x), (g01, y)))
-    start = bx + np.array([each.start for each in objects])
+    start = bx + objects.starts - objects.low[:, 0]
     return {"x": x, "y": y, "xm": xm, "ym": ym, "bx": bx, "by": by, "xstart": start, "ystart": by}
 
 
@@ -293,16 +213,6 @@ def _axes(moments: NDArray[np.float64]) -> Values:
     ratio = np.sqrt((middle + half) / np.maximum(middle - half, 1e-9))
     major = 2 * np.sqrt(area / np.pi * ratio)
     return {"major": major, "minor": 4 * area / np.pi / major, "angle": np.degrees(0.5 * np.arctan2(-2 * xy, xx - yy)) % 180}
-
-
-def _outlines(objects: Sequence[_Object]) -> Values:
-    """Feret diameters and traced perimeters."""
-    owner = np.repeat(np.arange(len(objects)), [len(each.contours) for each in objects])
-    perimeters = traced_perimeters([contour[:, 0, :] for each in objects for contour in each.contours])
-    return {
-        "feret": feret_diameters([each.hull for each in objects]),
-        "perim.": np.bincount(owner, weights=perimeters, minlength=len(objects)).astype(np.float64),
-    }
 
 
 def _over(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -332,43 +242,22 @@ def _ratios(v: Values) -> Values:
     }
 
 
-def _structure(objects: Sequence[_Object], values: Values, threshold: int, step: int) -> Values:
-    """Parts, contrast and symmetry of each object."""
-    names = ("nb1", "nb2", "nb3", "fcons", "symetrieh", "symetriev", "thickr", "symetriehc", "symetrievc")
-    counts = np.stack([each.counts for each in objects])
-    counts[:, threshold + 1 :] = 0
-    before = np.cumsum(counts, axis=1)
-    shares = np.array([0.25, 0.5, 0.75]) * before[:, -1:]
-    # The greatest grey value below which there is less than each share of the pixels.
-    below = np.maximum((before[:, None, :] < shares[:, :, None]).sum(axis=2) - 1, 0)
-    # Where no pixel has the third grey value, the next one that some have is taken.
-    present = counts > 0
-    third = below[:, 2] + np.array([row[level:].argmax() for row, level in zip(present, below[:, 2], strict=True)])
-    placed = np.stack([values[name] for name in ("area", "x", "y", "angle")], axis=1).tolist()
-    rows = []
-    for each, own, levels, last, (area, x, y, angle) in zip(objects, counts, below.tolist(), third.tolist(), placed, strict=True):
-        fcons = contrast(each.dark, own, tuple(levels))
-        whole = symmetry(each.mask, each.hull - (each.left, each.top), area=area, x=x, y=y, angle=angle, step=step)
-        found = [parts(each.dark, level) for level in (levels[0], levels[1], last)]
-        rows.append((*found, fcons, *whole, *_darkest(each.dark, last)))
-    return dict(zip(names, np.array(rows, dtype=np.float64).T, strict=True))
+def _symmetry(objects: SheetObjects, hulls: Sequence[NDArray[Any]], values: Values, step: int) -> Values:
+    """Symmetry and thickness of each object, without its holes; what lies beyond its hull is white."""
+    placed = {name: values[name] for name in ("area", "x", "y", "angle")}
+    found = symmetry([objects.mask[box] for box in objects.boxes], _from_corner(objects, hulls), **placed, step=step)
+    return dict(zip(("symetrieh", "symetriev", "thickr"), found, strict=True))
 
 
-def _darkest(dark: NDArray[np.uint8], level: int) -> tuple[float, float]:
-    """Symmetry of the largest part with a grey value up to `level`."""
-    import cv2
-
-    shade = up_to(dark, level)
-    contours = cv2.findContours(shade, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
-    contour = largest(contours)
-    left, top, width, height = cv2.boundingRect(contour)
-    filled = np.zeros((height, width), dtype=np.uint8)
-    cv2.drawContours(filled, [contour], -1, 255, cv2.FILLED, offset=(-left, -top))
-    moments = cv2.moments(filled, binaryImage=True)
-    area = moments["m00"]
+def _symmetry_of_the_darkest(objects: SheetObjects) -> Values:
+    moments = objects.moments()
+    area, m10, m01 = moments[:, :3].T
     # The 1/12 of a pixel's own second moment does not change the direction.
-    angle = math.degrees(0.5 * math.atan2(-2 * moments["mu11"], moments["mu20"] - moments["mu02"])) % 180
-    mask = shade[top : top + height, left : left + width] & filled
-    x, y = moments["m10"] / area + 0.5, moments["m01"] / area + 0.5
-    across, along, _ = symmetry(mask, contour[:, 0, :] - (left, top), area=area, x=x, y=y, angle=angle, step=0)
-    return across, along
+    placed = {"area": area, "x": m10 / area + 0.5, "y": m01 / area + 0.5, "angle": _axes(moments)["angle"]}
+    found = symmetry([objects.mask[box] for box in objects.boxes], _from_corner(objects, objects.points()), **placed, step=0)
+    return dict(zip(("symetriehc", "symetrievc"), found[:2], strict=True))
+
+
+def _from_corner(objects: SheetObjects, points: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Points of each object from the corner of its box."""
+    return [each - low for each, low in zip(points, objects.low, strict=True)]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import os
 import threading
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +18,13 @@ from imagine_kernels.media.scan_objects import dark_of, traced
 from imagine_kernels.media.scan_preparing import PreparedScan, ScanSettings, prepare
 from imagine_kernels.media.vignettes import SCALE_BAR_PX
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 #: What is left free on each side of an object, in parts of its width and height (ZooProcess).
 RIM = 0.2
 #: EcoTaxa's columns that say how a scan was prepared.
 BLANKS, THRESHOLD, PIXEL_SIZE = "process_img_background_img", "process_particle_threshold", "process_particle_pixel_size_mm"
 _BAR_LEFT, _BAR_UP = 9, 6
+#: Objects that a thread cuts out at one go.
+_PART = 64
 
 
 class ScanObjects:
@@ -61,13 +63,15 @@ class ScanObjects:
         down, across = (round(RIM * side) for side in alone.shape)
         return np.pad(alone, ((down, down), (across, across)), constant_values=255)
 
-    def many(self, objects: pd.DataFrame) -> Iterator[tuple[NDArray[np.uint8], tuple[int, int]]]:
-        """`measured` for one row of a table after the other."""
-        return (self.measured({str(name): value for name, value in row.items()}) for row in objects.to_dict("records"))
+    def many(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[NDArray[np.uint8], tuple[int, int]]]:
+        """`measured` for many rows, on one thread per processor."""
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="cut") as pool:
+            parts = pool.map(lambda at: [self.measured(row) for row in rows[at : at + _PART]], range(0, len(rows), _PART))
+            return [each for part in parts for each in part]
 
     def _box(self, row: Mapping[str, Any]) -> tuple[int, int, int, int]:
         numbers = [row.get(f"object_{name}") for name in ("bx", "by", "width", "height")]
-        if any(value is None or not np.isfinite(float(value)) for value in numbers):
+        if any(value is None or not math.isfinite(float(value)) for value in numbers):
             raise ImageError(f"{self.scan.name} says no box of an object: find the objects again.")
         x, y, width, height = (int(value) for value in numbers if value is not None)
         down, across = self.scan.pixels.shape
@@ -81,7 +85,7 @@ class ScanObjects:
         import cv2
 
         start = row.get("object_xstart"), row.get("object_ystart")
-        if all(value is not None and np.isfinite(float(value)) for value in start):
+        if all(value is not None and math.isfinite(float(value)) for value in start):
             try:
                 return traced(grey, (int(start[0]) - corner[0], int(start[1]) - corner[1]), self.threshold)[0]  # type: ignore[arg-type]
             except ValueError:
@@ -130,7 +134,7 @@ class ScanCutter:
                 dpi = 25.4 / float(size) if size is not None and float(size) > 0 else None
                 scan = prepare(self._files, self._name, self._settings, blanks=blanks, dpi=dpi)
                 threshold = row.get(THRESHOLD)
-                known = threshold is not None and np.isfinite(float(threshold))
+                known = threshold is not None and math.isfinite(float(threshold))
                 chosen = int(threshold) if known else ScanSettings.of(self._settings).threshold  # type: ignore[arg-type]
                 self._objects = ScanObjects(scan, chosen)
             return self._objects

@@ -177,8 +177,8 @@ def _joined(part: NDArray[np.uint8], strips: Sequence[_Strip], threshold: int, l
             for shift in (-1, 0, 1):
                 there = np.roll(first, shift)
                 touching = (last >= 0) & (there >= 0)
-                for a, b in np.unique(np.stack([last[touching], there[touching]]), axis=1).T.tolist():
-                    parent[root(a)] = root(b)
+                for pair in np.unique(last[touching] * len(pieces) + there[touching]).tolist():
+                    parent[root(pair // len(pieces))] = root(pair % len(pieces))
         last = after
     groups: dict[int, list[_Piece]] = {}
     for at, piece in enumerate(pieces):

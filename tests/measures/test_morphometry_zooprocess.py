@@ -7,10 +7,14 @@ import pytest
 from skimage import measure
 from skimage.morphology import skeletonize
 
-from imagine_kernels.measures import morphometry_zooprocess
+from imagine_kernels.measures import morphometry_objects, morphometry_zooprocess
 from imagine_kernels.measures.morphometry import FEATURES, morphometry_table, traced_perimeter
-from imagine_kernels.measures.morphometry_outlines import traced_perimeters
-from imagine_kernels.measures.morphometry_symmetry import contrast, filled_area, largest, parts, symmetry
+from imagine_kernels.measures.morphometry_nearness import counts_within
+from imagine_kernels.measures.morphometry_objects import SheetObjects
+from imagine_kernels.measures.morphometry_outlines import Outlines
+from imagine_kernels.measures.morphometry_sheets import Sheet
+from imagine_kernels.measures.morphometry_structure import chosen_values, contrast, parts
+from imagine_kernels.measures.morphometry_symmetry import symmetry, up_to
 from imagine_kernels.measures.morphometry_zooprocess import ZOOPROCESS_FEATURES, zooprocess_features, zooprocess_table
 
 
@@ -45,9 +49,19 @@ def test_the_list_begins_with_the_features_of_models_and_gives_the_same_values()
     assert zooprocess_table([]).shape == (0, 59)
 
 
-def test_threads_and_chunks_do_not_show():
-    many = BLOBS * 9
-    np.testing.assert_array_equal(zooprocess_table(many, workers=1), zooprocess_table(many, workers=3))
+def test_what_lies_level_has_no_angle_of_a_half_turn():
+    sides = [(height, width) for height in range(1, 12) for width in range(1, 12) if height != width]
+    pictures = [np.pad(np.full(size, 90, dtype=np.uint8), 3, constant_values=255) for size in sides]
+    angles = zooprocess_table(pictures)[:, ZOOPROCESS_FEATURES.index("angle")]
+    assert angles.tolist() == [0 if width > height else 90 for height, width in sides]
+
+
+def test_threads_and_batches_do_not_show(monkeypatch):
+    many = [*BLOBS * 3, np.full((9, 9), 255, dtype=np.uint8), *(blob(seed, side=90) for seed in range(9))]
+    alone = np.array([list(zooprocess_features(picture).values()) for picture in many])
+    np.testing.assert_allclose(zooprocess_table(many, workers=1), alone, rtol=1e-12)
+    monkeypatch.setattr(morphometry_zooprocess, "_BATCH_PX", 30_000)
+    np.testing.assert_allclose(zooprocess_table(many, workers=3), alone, rtol=1e-12)
 
 
 def test_places():
@@ -91,7 +105,7 @@ def test_skeleton_is_that_of_scikit_image():
 
 
 def test_what_would_take_minutes_to_thin_is_left_out(monkeypatch):
-    monkeypatch.setattr(morphometry_zooprocess, "_MOST_STEPS", 1000)
+    monkeypatch.setattr(morphometry_objects, "_MOST_STEPS", 1000)
     found = zooprocess_features(BLOBS[0])
     assert np.isnan(found.pop("skelarea"))
     assert np.isfinite(list(found.values())).all()
@@ -105,23 +119,52 @@ def test_parts_by_hand():
     dark[20:25, 20:25] = 50  # 3 × 3
     # Two squares that only a bridge of 2 px joins.
     dark[30:38, 5:15], dark[30:38, 18:28], dark[33:35, 15:18] = 50, 50, 50
-    assert parts(dark, 50) == 4
-    assert parts(dark, 89) == 4
-    assert parts(dark, 90) == 5
+    sheet = Sheet.of([np.full((50, 9), 255, dtype=np.uint8), dark])
+    assert [parts(sheet, up_to(sheet.grey, level)).tolist() for level in (50, 89, 90)] == [[0, 4], [0, 4], [0, 5]]
 
 
 def test_areas_of_outlines_are_pixel_counts():
     for picture in BLOBS:
-        for contour in cv2.findContours((picture <= 243).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]:
-            drawn = cv2.drawContours(np.zeros(picture.shape, np.uint8), [contour], -1, 1, cv2.FILLED)
-            assert filled_area(contour) == drawn.sum()
+        outlines = Outlines.around(up_to(picture, 110))
+        assert (outlines.lengths == 1).any()
+        for contour, area in zip(outlines.each, outlines.filled_areas(), strict=True):
+            assert area == cv2.drawContours(np.zeros(picture.shape, np.uint8), [contour], -1, 1, cv2.FILLED).sum()
 
 
-def test_the_largest_part_is_found_among_many():
-    for picture in BLOBS:
+def test_the_largest_part_of_each_is_found_among_many():
+    sheet = Sheet.of(BLOBS)
+    found = SheetObjects.largest(sheet, up_to(sheet.grey, 150))
+    for picture, box in zip(BLOBS, found.boxes, strict=True):
         contours = cv2.findContours((picture <= 150).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
         assert len(contours) > 5
-        assert filled_area(largest(contours)) == max(filled_area(contour) for contour in contours)
+        drawn = [cv2.drawContours(np.zeros(picture.shape, np.uint8), [contour], -1, 1, cv2.FILLED) for contour in contours]
+        largest = max(drawn, key=np.sum)
+        np.testing.assert_array_equal(found.filled[box] > 0, largest[np.ix_(largest.any(axis=1), largest.any(axis=0))] > 0)
+
+
+def test_a_point_on_a_sheet_is_that_of_its_picture():
+    rng = np.random.default_rng(2)
+    pictures = [np.full(rng.integers(1, 120, 2), k, dtype=np.uint8) for k in range(60)]
+    pictures[7] = np.full((3, 700), 7, dtype=np.uint8)
+    sheet = Sheet.of(pictures)
+    y, x = np.nonzero(sheet.grey < 255)
+    assert len(y) == sum(picture.size for picture in pictures)
+    np.testing.assert_array_equal(sheet.owner(np.column_stack([x, y])), sheet.grey[y, x])
+    # Nothing has a neighbour in another picture.
+    lowest = cv2.erode(sheet.grey, np.ones((3, 3), np.uint8))
+    np.testing.assert_array_equal(lowest[y, x], sheet.grey[y, x])
+
+
+@pytest.mark.parametrize("count", [1, 5, 40])
+def test_pixels_near_a_mask_are_those_of_the_distance_transform(count):
+    rng = np.random.default_rng(count)
+    masks = [np.where(rng.random(rng.integers(1, 60, 2)) < 0.02, 255, 0).astype(np.uint8) for _ in range(count)]
+    for mask in masks:
+        mask[rng.integers(mask.shape[0]), rng.integers(mask.shape[1])] = 255
+    found = counts_within(masks, (2, 5, 32))
+    for mask, row in zip(masks, found, strict=True):
+        distance = cv2.distanceTransform(np.pad(255 - mask, 33, constant_values=255), cv2.DIST_L2, 5)
+        assert row.tolist() == [(distance <= radius).sum() for radius in (2, 5, 32)]
 
 
 def test_perimeters_of_many_are_those_of_one():
@@ -131,7 +174,7 @@ def test_perimeters_of_many_are_those_of_one():
             c[:, 0] for c in cv2.findContours((picture <= 200).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)[0]
         ]
     assert len(contours) > 30
-    np.testing.assert_allclose(traced_perimeters(contours), [traced_perimeter(contour) for contour in contours])
+    np.testing.assert_allclose(Outlines.of(contours).traced_perimeters(), [traced_perimeter(contour) for contour in contours])
 
 
 def loops_of_the_macro(dark, counts, levels):
@@ -156,37 +199,45 @@ def loops_of_the_macro(dark, counts, levels):
     return total / count
 
 
-def test_contrast_is_what_the_macro_sums():
-    for picture in BLOBS[:5]:
-        dark = np.where(picture <= 243, picture, 255).astype(np.uint8)
-        counts = np.bincount(dark.ravel(), minlength=256)
-        for levels in ((120, 140, 160), (2, 9, 30)):
-            assert contrast(dark, counts, levels) == pytest.approx(loops_of_the_macro(dark, counts, levels))
-    assert contrast(np.zeros((2, 9), np.uint8), np.zeros(256), (1, 2, 3)) == 0
+@pytest.mark.parametrize("levels", [(120, 140, 160), (2, 9, 30), (0, 0, 7)])
+def test_contrast_is_what_the_macro_sums(levels):
+    pictures = [np.where(picture <= 243, picture, 255).astype(np.uint8) for picture in BLOBS[:5]]
+    pictures += [np.zeros((2, 9), np.uint8), np.full((9, 2), 60, np.uint8)]
+    sheet = Sheet.of(pictures)
+    counts = np.array([np.bincount(picture.ravel(), minlength=256) for picture in pictures], dtype=float)
+    chosen = chosen_values(counts, np.tile(levels, (len(pictures), 1)))
+    boxes, slots = [], np.zeros_like(sheet.grey)
+    for (x, y), picture, values in zip(sheet.corners.tolist(), pictures, chosen.tolist(), strict=True):
+        boxes.append((slice(y, y + picture.shape[0]), slice(x, x + picture.shape[1])))
+        for slot, value in enumerate(values, start=1):
+            slots[boxes[-1]][picture == value] = slot
+    found = contrast(sheet, boxes, sheet.grey, slots, chosen, counts)
+    wanted = [loops_of_the_macro(picture, count, levels) for picture, count in zip(pictures, counts, strict=True)]
+    assert found == pytest.approx(wanted)
+    assert (found[:5] > 0).all()
+    assert found[5:].tolist() == [0, 0]
 
 
 def test_symmetry_of_a_rectangle_and_of_a_drop():
     mask = np.full((21, 81), 255, dtype=np.uint8)
     side = int(1.2 * np.hypot(21, 81))
-    across, along, thickness = symmetry(
-        mask, np.array([[0, 0], [80, 0], [80, 20], [0, 20]]), area=mask.size, x=40.5, y=10.5, angle=0.0, step=9
-    )
+    drop = np.zeros((61, 121), dtype=np.uint8)
+    cv2.fillPoly(drop, [np.array([[0, 30], [120, 0], [120, 60]])], 255)
+    ys, xs = np.nonzero(drop)
+    corners = [np.array([[0, 0], [80, 0], [80, 20], [0, 20]]), np.array([[0, 30], [120, 0], [120, 60]])]
+    area = np.array([mask.size, len(xs)], dtype=float)
+    x, y = np.array([[40.5, 10.5], [xs.mean() + 0.5, ys.mean() + 0.5]]).T
+    acrosses, alongs, thicknesses = symmetry([mask, drop], corners, area=area, x=x, y=y, angle=np.zeros(2), step=9)
+    across, along, thickness = acrosses[0], alongs[0], thicknesses[0]
     # All pixels of the square are equal after mirroring, but for the row or column that an even side shifts.
     assert across * 2 * mask.size == pytest.approx(side**2, rel=0.02)
     assert along * 2 * mask.size == pytest.approx(side**2, rel=0.02)
     # The last line does not count in the sum, but in the number.
     lines = len(range(0, 81, 9))
     assert thickness == pytest.approx(lines / (lines - 1), rel=0.02)
-    drop = np.zeros((61, 121), dtype=np.uint8)
-    cv2.fillPoly(drop, [np.array([[0, 30], [120, 0], [120, 60]])], 255)
-    area = float((drop > 0).sum())
-    ys, xs = np.nonzero(drop)
-    across, along, thickness = symmetry(
-        drop, np.array([[0, 30], [120, 0], [120, 60]]), area=area, x=xs.mean() + 0.5, y=ys.mean() + 0.5, angle=0.0, step=5
-    )
     # It is mirrored in its long axis, not in its short one.
-    assert along > 1.05 * across
-    assert thickness == pytest.approx(2, rel=0.15)
+    assert alongs[1] > 1.05 * acrosses[1]
+    assert thicknesses[1] == pytest.approx(2, rel=0.15)
 
 
 @pytest.mark.parametrize("turn", [0, 1, 2, 3])
