@@ -5,7 +5,7 @@
 
 from imagine_kernels.annotation.edits import Conflict, Edit, Outcome, Saved, Stored
 from imagine_kernels.annotation.filters import Filter
-from imagine_kernels.annotation.history import Correction, State, fold, in_force, next_redo, next_undo
+from imagine_kernels.annotation.history import Correction, Cut, State, absent, fold, in_force, next_redo, next_undo
 from imagine_kernels.annotation.label_trees import LabelTree, LabelTrees
 from imagine_kernels.annotation.project import Project
 from imagine_kernels.annotation.projects import Projects
@@ -16,6 +16,7 @@ __all__ = [
     "AnnotationStore",
     "Conflict",
     "Correction",
+    "Cut",
     "Edit",
     "Filter",
     "LabelTree",
@@ -30,6 +31,7 @@ __all__ = [
     "StaleSequence",
     "State",
     "Stored",
+    "absent",
     "fold",
     "in_force",
     "next_redo",

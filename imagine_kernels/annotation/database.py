@@ -22,7 +22,7 @@ from imagine_kernels.settings import home, writing
 
 DATABASE_FILE = "annotations.db"
 #: The last step in ``migrations/versions``.
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 #: How many values a list in a statement may have: well below what both databases take.
 MANY = 900
 

@@ -10,6 +10,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagine_kernels.records import Status
+from imagine_kernels.records.cuts import Lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """How an object was divided.
+
+    Attributes
+    ----------
+    lines : Lines
+        In px of the picture that it lies on; none where it was joined again.
+    parts : tuple of str
+        The ids of its parts.
+    """
+
+    lines: Lines = ()
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +49,8 @@ class Correction:
         When, ISO 8601 in UTC.
     undoes : int or None
         The sequence of the row that this one takes back.
+    cut : Cut or None
+        How the object was divided, where that is what was done.
     """
 
     sequence: int
@@ -41,6 +60,7 @@ class Correction:
     author: str = ""
     time: str = ""
     undoes: int | None = None
+    cut: Cut | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +96,18 @@ def fold(rows: Sequence[Correction]) -> dict[str, State]:
                 status=row.status if row.status is not None else before.status,
             )
     return states
+
+
+def absent(rows: Sequence[Correction]) -> set[str]:
+    """The ids of objects that are not there: those that are divided, and the parts that no cut in force has made."""
+    gone = {part for row in rows if row.cut is not None for part in row.cut.parts}
+    # What is divided anew, or joined again, is as the last row on it says.
+    last = {row.object_ids[0]: row.cut for row in in_force(rows) if row.cut is not None}
+    for object_id, cut in last.items():
+        if cut.parts and object_id not in gone:
+            gone.add(object_id)
+            gone.difference_update(cut.parts)
+    return gone
 
 
 def next_undo(rows: Sequence[Correction]) -> Correction | None:

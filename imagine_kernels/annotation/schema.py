@@ -39,6 +39,8 @@ corrections = sa.Table(
     sa.Column("undoes", sa.Integer),
     sa.Column("author", sa.String, nullable=False),
     sa.Column("time", sa.String, nullable=False),
+    # JSON: the lines that divide an object, and the ids of its parts.
+    sa.Column("cut", sa.Text),
 )
 
 projects = sa.Table(

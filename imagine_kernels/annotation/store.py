@@ -17,7 +17,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from imagine_kernels.annotation.database import DATABASE_FILE, Database
-from imagine_kernels.annotation.history import Correction, next_redo, next_undo
+from imagine_kernels.annotation.history import Correction, Cut, next_redo, next_undo
 from imagine_kernels.annotation.schema import corrections as _corrections
 from imagine_kernels.annotation.schema import sessions as _sessions
 from imagine_kernels.errors import DataError, ImagineError, UnknownName
@@ -188,6 +188,14 @@ class AnnotationStore:
             _insert(connection, session_id, row)
         return row
 
+    def divide(self, session_id: str, object_id: str, cut: Cut, *, after: int, author: str | None = None) -> Correction:
+        """Write that an object was divided, or, with a cut without lines, joined again; raises as `append`."""
+        with self._database.writing() as connection:
+            last = _last(connection, session_id, after)
+            row = Correction(sequence=last + 1, object_ids=(object_id,), cut=cut, author=author or person(), time=_now())
+            _insert(connection, session_id, row)
+        return row
+
     def undo(self, session_id: str, *, after: int, author: str | None = None) -> Correction | None:
         """Take back the last correction in force by a new row; None where there is none."""
         return self._take_back(session_id, after, author, redo=False)
@@ -238,6 +246,7 @@ def _rows(connection: sa.Connection, session_id: str, after: int) -> list[Correc
             author=row["author"],
             time=row["time"],
             undoes=row["undoes"],
+            cut=_cut(row["cut"]),
         )
         for row in connection.execute(query).mappings()
     ]
@@ -254,8 +263,17 @@ def _insert(connection: sa.Connection, session_id: str, row: Correction) -> None
             undoes=row.undoes,
             author=row.author,
             time=row.time,
+            cut=None if row.cut is None else json.dumps({"lines": row.cut.lines, "parts": row.cut.parts}, ensure_ascii=False),
         )
     )
+
+
+def _cut(text: str | None) -> Cut | None:
+    if text is None:
+        return None
+    note = json.loads(text)
+    lines = tuple(tuple((int(x), int(y)) for x, y in line) for line in note["lines"])
+    return Cut(lines=lines, parts=tuple(note["parts"]))
 
 
 def person() -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagine_kernels.samples.zooscan import SCALE_BAR_ROWS, TAXA, THRESHOLD, draw_vignette
+from imagine_kernels.samples.zooscan_touching import touching as together
 
 #: Values of the scanner: the light on the glass, how uneven it is, and the noise (standard deviation).
 LIGHT, UNEVEN, NOISE = 38_000.0, 0.08, 90.0
@@ -39,7 +40,8 @@ class DrawnScan:
     grey : (H, W) uint8 ndarray
         White background.
     objects : list of dict
-        ``kind`` ("isolated", "touching", "edge", "speck", "line"), ``label``, and the box ``bx, by, width, height`` and ``area`` in px.
+        ``kind`` ("isolated", "touching", "edge", "speck", "line"), ``label``, and the box ``bx, by, width, height`` and ``area`` in px; of
+        different organisms that touch also ``parts``, the same of each.
     """
 
     grey: Grey
@@ -53,6 +55,7 @@ def make_scan(
     width: int = 2000,
     height: int = 1400,
     n: int = 40,
+    touching: int = 0,
     dpi: int = 2400,
     project: str = "imagine2025",
 ) -> Path:
@@ -67,6 +70,8 @@ def make_scan(
         Of the scan after conversion, px; 800 at least.
     n : int
         Isolated organisms, as far as there is room.
+    touching : int
+        Objects of two or three organisms that touch, besides the three pairs that are always there.
     dpi : int
     project : str
         How sample and scan are called.
@@ -77,7 +82,7 @@ def make_scan(
         `folder`.
     """
     rng = np.random.default_rng([seed, 99])
-    drawn = draw_scan(rng, width=width, height=height, n=n)
+    drawn = draw_scan(rng, width=width, height=height, n=n, touching=touching)
     sample_id, fraction = f"{project}_st01_wp2", "d1"
     raw, back = folder / "Zooscan_scan" / "_raw", folder / "Zooscan_back"
     for part in (raw, back, folder / "Zooscan_scan" / "_work", folder / "Zooscan_meta", folder / "Zooscan_config"):
@@ -104,7 +109,7 @@ def make_scan(
     return folder
 
 
-def draw_scan(rng: np.random.Generator, *, width: int, height: int, n: int, extras: bool = True) -> DrawnScan:
+def draw_scan(rng: np.random.Generator, *, width: int, height: int, n: int, touching: int = 0, extras: bool = True) -> DrawnScan:
     """A converted scan with `n` isolated organisms, as far as there is room, and with `extras` all that must not be taken for one.
 
     Parameters
@@ -114,16 +119,19 @@ def draw_scan(rng: np.random.Generator, *, width: int, height: int, n: int, extr
         px.
     n : int
         From a few hundred on organisms are repeated, mirrored or turned.
+    touching : int
+        Objects of two or three different organisms that touch, as far as there is room.
     extras : bool
         Also draw organisms that touch, organisms across the frame, specks and a line.
     """
     grey = np.full((height, width), 255, dtype=np.uint8)
     # Which squares of 16 px are free.
     taken = np.zeros((height // 16 + 1, width // 16 + 1), dtype=bool)
-    drawn = [_organism(rng) for _ in range(min(max(n, 1), _DRAWN))]
+    drawn = [organism(rng) for _ in range(min(max(n, 1), _DRAWN))]
     objects: list[dict[str, Any]] = []
     if extras:
         objects += _extras(rng, grey, taken, drawn)
+    objects += _touching(rng, grey, taken, touching)
     for k in range(n):
         label, picture = drawn[k % len(drawn)]
         if k >= len(drawn):
@@ -134,8 +142,8 @@ def draw_scan(rng: np.random.Generator, *, width: int, height: int, n: int, extr
     return DrawnScan(grey=grey, objects=objects)
 
 
-def _organism(rng: np.random.Generator) -> tuple[str, Grey]:
-    """One organism, cut to its bounding box."""
+def organism(rng: np.random.Generator) -> tuple[str, Grey]:
+    """One organism, its taxon and its picture, cut to the bounding box."""
     label = TAXA[int(rng.integers(len(TAXA)))]
     picture = draw_vignette(label, rng)[0][:-SCALE_BAR_ROWS]
     ys, xs = np.nonzero(picture <= THRESHOLD)
@@ -199,6 +207,34 @@ def _extras(
     if place is not None:
         objects.append(_put(grey, np.full((4, width // 3), 90, dtype=np.uint8), place, "line", "line"))
     return objects
+
+
+def _touching(rng: np.random.Generator, grey: Grey, taken: NDArray[np.bool_], n: int) -> list[dict[str, Any]]:
+    """Objects of two organisms, one in five of three."""
+    objects: list[dict[str, Any]] = []
+    for _ in range(n):
+        found = None
+        while found is None:
+            found = together(rng, [organism(rng) for _ in range(3 if rng.random() < 0.2 else 2)])
+        place = _free(rng, taken, found.picture.shape)
+        if place is None:
+            continue
+        here = _put(grey, found.picture, place, " + ".join(found.labels), "touching")
+        here["parts"] = [{"label": label, **_box(mask, place)} for label, mask in zip(found.labels, found.masks, strict=True)]
+        objects.append(here)
+    return objects
+
+
+def _box(mask: NDArray[np.bool_], place: tuple[int, int]) -> dict[str, int]:
+    """Bounding box and area of pixels in a picture that lies at `place`."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return {
+        "bx": int(columns[0]) + place[1],
+        "by": int(rows[0]) + place[0],
+        "width": int(np.ptp(columns)) + 1,
+        "height": int(np.ptp(rows)) + 1,
+        "area": int(mask.sum()),
+    }
 
 
 def _pair(one: Grey) -> Grey | None:

@@ -25,15 +25,15 @@ from imagine_kernels.formats.zooprocess_project import (
     read_project,
 )
 from imagine_kernels.formats.zooprocess_project_quality import project_problems
-from imagine_kernels.measures.morphometry_zooprocess import ZOOPROCESS_FEATURES, zooprocess_table
-from imagine_kernels.measures.plankton import measure_plankton
 from imagine_kernels.media.objects import Pictures, as_files, as_png, check_pictures, problem_of
-from imagine_kernels.media.scans import SCANS, ScanObjects, ScanSettings, find_objects, looks_like_scan, prepare, with_scale_bar
+from imagine_kernels.media.scan_parts import PartObjects
+from imagine_kernels.media.scans import SCANS, ScanSettings, find_objects, looks_like_scan, prepare, with_scale_bar
 from imagine_kernels.media.vignettes import pixel_size_from_scale_bar
 from imagine_kernels.records import Problem, Progress, Sample
 from imagine_kernels.samples.zooscan import make_sample
 from imagine_kernels.tasks import Classification
 from imagine_kernels.use_case import Setting, UseCase
+from imagine_kernels.use_cases._multiples import SETTINGS, described, divide_objects, measure_zooscan, separated
 
 PIXEL_SIZE = "process_particle_pixel_size_mm"
 WHOLE_SCANS = "whole scans (TIFF, PNG or JPEG): one, or a folder of them"
@@ -41,7 +41,7 @@ WHOLE_SCANS = "whole scans (TIFF, PNG or JPEG): one, or a folder of them"
 _LOOKED_AT = 5
 
 
-def read_zooscan(path: Path, settings: Mapping[str, Any]) -> Sample:
+def read_zooscan(path: Path, settings: Mapping[str, Any], progress: Progress | None = None) -> Sample:
     """Open a ZooProcess project, whole scans, or vignettes in any layout; objects are looked for on scans.
 
     Raises
@@ -63,10 +63,10 @@ def read_zooscan(path: Path, settings: Mapping[str, Any]) -> Sample:
             records, problems = read_project(files)
             if any(record.file for record in records):
                 problems += _otherwise(files, records, settings)
-                return _with_objects(files, records, problems, settings, LAYOUT)
+                return _with_objects(files, records, problems, settings, LAYOUT, progress)
         elif not project and (found := _scans(files, [path.name] if beside else files.names(*SCANS), blanks)):
             names, problems = found
-            sample = _with_objects(files, _records(names, blanks), problems, settings, WHOLE_SCANS)
+            sample = _with_objects(files, _records(names, blanks), problems, settings, WHOLE_SCANS, progress)
             return replace(sample, name=path.stem)
     return read_with_pixel_size(path, settings)
 
@@ -116,45 +116,47 @@ def _records(names: Sequence[str], blanks: tuple[str, ...]) -> list[ScanRecord]:
 
 
 def _with_objects(
-    files: Files, records: Sequence[ScanRecord], problems: list[Problem], settings: Mapping[str, Any], layout: str
+    files: Files,
+    records: Sequence[ScanRecord],
+    problems: list[Problem],
+    settings: Mapping[str, Any],
+    layout: str,
+    progress: Progress | None,
 ) -> Sample:
     """The objects on some scans, each with its features; a scan that cannot be used is a problem, and the others are done."""
     limits = ScanSettings.of(settings)
     done: list[ScanRecord] = []
     parts: dict[str, list[Any]] = {}
-    for record in (record for record in records if record.file):
+    scans = [record for record in records if record.file]
+    for k, record in enumerate(scans):
+        told = _within(progress, k, len(scans))
         try:
-            scan = prepare(files, record.file, settings, blanks=record.blanks)
+            scan = prepare(files, record.file, settings, blanks=record.blanks, progress=told)
         except DataError as error:
             problems.append(problem_of(record.file, ImageError(str(error))))
             continue
-        found, noted = find_objects(scan, limits)
+        found, noted = find_objects(scan, limits, told)
         problems += [*scan.problems, *noted]
         if not len(found):
             continue
-        alone = list(ScanObjects(scan, limits.threshold).many(found))
-        features = zooprocess_table(
-            [picture for picture, _ in alone],
-            threshold=limits.threshold,
-            pixel_size_mm=scan.pixel_size_mm,
-            origins=[origin for _, origin in alone],
-        )
+        told(0, len(found), "objects measured")
+        columns_found = described(PartObjects(scan, limits.threshold), found.to_numpy(), limits, settings)
         first = "" if record.root == records[0].root else record.root.replace("/", "_")
         n = len(found)
         done.append(record)
         parts.setdefault("object_id", []).append([f"{first}{record.scan_id}_{k}" for k in range(1, n + 1)])
         parts.setdefault("file", []).append([record.file] * n)
         parts.setdefault(PIXEL_SIZE, []).append([scan.pixel_size_mm] * n)
-        parts.setdefault("features", []).append(features)
-    tables = parts.pop("features", [np.empty((0, len(ZOOPROCESS_FEATURES)))])
+        for name, values in columns_found.items():
+            parts.setdefault(name, []).append(values)
     columns: dict[str, Any] = {
-        name: np.concatenate([np.array(each, dtype=object) for each in lists]) for name, lists in parts.items()
+        name: np.concatenate([each if isinstance(each, np.ndarray) else np.array(each, dtype=object) for each in lists])
+        for name, lists in parts.items()
     }
     columns.setdefault("object_id", np.empty(0, dtype=object))
     n = len(columns["object_id"])
     columns |= {name: np.full(n, "", dtype=object) for name in ("label", "status")}
-    columns |= dict(zip((f"object_{name}" for name in ZOOPROCESS_FEATURES), np.concatenate(tables).T, strict=True))
-    columns |= columns_of(done, [len(table) for table in tables if len(table)]) if done else {}
+    columns |= columns_of(done, [len(ids) for ids in parts["object_id"]]) if done else {}
     columns |= {"process_particle_threshold": np.full(n, float(limits.threshold))}
     if n:
         columns[PIXEL_SIZE] = columns[PIXEL_SIZE].astype(np.float64)
@@ -162,7 +164,17 @@ def _with_objects(
         name=files.path.stem, source=files.path, layout=layout, columns=columns, problems=problems, settings=settings,
         remedy="check threshold, dpi and the limits of size",
     )  # fmt: skip
-    return replace(sample, cut_from="scan")
+    return separated(replace(sample, cut_from="scan"))
+
+
+def _within(progress: Progress | None, k: int, n: int) -> Progress:
+    """Progress within the scan `k` of `n`: as it comes where there is one, else the number of scans."""
+
+    def told(done: int, total: int, what: str) -> None:
+        if progress is not None:
+            progress(*((done, total, what) if n == 1 else (k, n, "scans looked through")))
+
+    return told
 
 
 def check_zooscan(sample: Sample, progress: Progress | None = None) -> list[Problem]:
@@ -211,7 +223,8 @@ USE_CASE = UseCase(
     reads=(LAYOUT, WHOLE_SCANS, *LAYOUTS),
     check=check_zooscan,
     task=Classification(),
-    measure=measure_plankton,
+    measure=measure_zooscan,
+    divide=divide_objects,
     make_sample=make_sample,
     exports={"ecotaxa": partial(write_zip_noting, pictures=vignettes_as_files)},
     splits_by=("sample_id",),
@@ -277,6 +290,7 @@ USE_CASE = UseCase(
             name="ratio", default=1.15, kind=float, minimum=1, maximum=10,
             help="White of a 16-bit scan is its median times this (line 7 of ZooProcess' lut.txt).",
         ),
+        *SETTINGS,
         Setting(
             name="n_draws", default=1000, kind=int, minimum=100, maximum=100_000,
             help="Number of draws behind an interval.",
