@@ -13,6 +13,7 @@ from imagine_kernels.files import Files
 from imagine_kernels.formats.columns import MISSING, NUMERIC, looks_numeric, read_numbers, sample_of
 from imagine_kernels.formats.pictures import Locator
 from imagine_kernels.formats.tables import read_bytes, shown
+from imagine_kernels.formats.zooprocess_places import in_degrees
 from imagine_kernels.records import Problem, Sample
 
 LAYOUT = "ZooProcess PID"
@@ -72,7 +73,8 @@ def read_pid(files: Files, *, settings: Mapping[str, Any], pids: Sequence[str] |
     Returns
     -------
     Sample
-        Columns ``object_<measure>`` in px, and the metadata under EcoTaxa's names.
+        Columns ``object_<measure>`` in px, and the metadata under EcoTaxa's names; places in degrees, see
+        `imagine_kernels.formats.zooprocess_places`.
 
     Raises
     ------
@@ -95,6 +97,7 @@ def read_pid(files: Files, *, settings: Mapping[str, Any], pids: Sequence[str] |
             problems.append(Problem(item=pid, what=what, remedy=remedy))
     if refusals and len(refusals) == len(wanted):
         raise refusals[0]
+    _place(blocks, files.path.name, problems)
     return sample_of(
         name=name or files.path.stem,
         source=files.path,
@@ -203,6 +206,16 @@ def _metadata(sections: Mapping[str, Mapping[str, str]], pid: str) -> dict[str, 
     if day and day.lower() not in MISSING:
         values["object_date"], values["object_time"] = day, clock
     return values
+
+
+def _place(blocks: list[dict[str, list[str]]], item: str, problems: list[Problem]) -> None:
+    """The places of all files in degrees; one laboratory writes all of its files in the same way."""
+    latitudes, longitudes = ("object_lat", "object_lat_end"), ("object_lon", "object_lon_end")
+    # One place for all objects of a file.
+    rows = [{name: block[name][0] for name in (*latitudes, *longitudes) if block.get(name)} for block in blocks]
+    in_degrees(rows, problems, item=item, latitudes=latitudes, longitudes=longitudes)
+    for block, row in zip(blocks, rows, strict=True):
+        block |= {name: [text] * len(block[name]) for name, text in row.items()}
 
 
 def _joined(blocks: list[dict[str, list[str]]]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from imagine_kernels.errors import DataError
 from imagine_kernels.files import Files
 from imagine_kernels.formats.columns import MISSING, NUMERIC, looks_numeric, read_numbers
 from imagine_kernels.formats.tables import read_bytes
+from imagine_kernels.formats.zooprocess_places import in_degrees
 from imagine_kernels.records import Problem
 
 LAYOUT = "ZooProcess project with whole scans"
@@ -43,7 +44,6 @@ SCAN_COLUMNS = {
 #: The settings for scans that a project has its own values for.
 CONFIGURATION = {"threshold": "upper", "min_esd_mm": "minsizeesd_mm", "max_esd_mm": "maxsizeesd_mm"}
 LUT_LINES = {"optical_density": 5, "ratio": 6}
-_PLACES = ("object_lat", "object_lon", "object_lat_end", "object_lon_end")
 _FOLDER = re.compile(r"(?:^|.*/)Zooscan_(?:scan|meta|back)/")
 _BLANK = re.compile(r"(\d{8}_\d{4})_back_(\w+?)_raw_(\d+)\.tiff?$", re.IGNORECASE)
 _COMBINED = re.compile(r"(\d{8}_\d{4})_background_(\w+?)_manual\.tiff?$", re.IGNORECASE)
@@ -135,7 +135,13 @@ def columns_of(records: Sequence[ScanRecord], counts: Sequence[int]) -> dict[str
 
 def _read_one(files: Files, root: str, names: Sequence[str], problems: list[Problem]) -> list[ScanRecord]:
     samples = {row.get("sampleid", ""): row for row in read_table(files, f"{root}Zooscan_meta/{SAMPLES}", problems)}
-    _in_degrees(samples.values(), f"{root}Zooscan_meta/{SAMPLES}", problems)
+    in_degrees(
+        samples.values(),
+        problems,
+        item=f"{root}Zooscan_meta/{SAMPLES}",
+        latitudes=("latitude", "latitude_end"),
+        longitudes=("longitude", "longitude_end"),
+    )
     scans = {row.get("scanid", ""): row for row in read_table(files, f"{root}Zooscan_meta/{SCANS}", problems)}
     here = {PurePosixPath(name).name: name for name in names if name.startswith(f"{root}Zooscan_scan/")}
     raw = {f"{match[1]}_{match[2]}": here[name] for name in here if (match := _RAW.match(name)) and "/_raw/" in here[name]}
@@ -194,29 +200,6 @@ def _columns(scan_id: str, row: Row, sample: Row, blanks: Sequence[str]) -> dict
     if day and day.lower() not in MISSING:
         columns |= {"object_date": day, "object_time": clock}
     return columns
-
-
-def _in_degrees(rows: Any, item: str, problems: list[Problem]) -> None:
-    """Latitudes and longitudes in degrees, north and east positive, in place.
-
-    ZooProcess writes degrees and minutes as one number (47.5076 is 47° 50.76') and the west as positive; where a place has 60 minutes or more
-    somebody wrote degrees with decimals, and all are left as they are.
-    """
-    names = [name for name, target in SAMPLE_COLUMNS.items() if target in _PLACES]
-    known = [(row, name, float(read_numbers([row.get(name, "")], metadata=True)[0][0])) for row in rows for name in names]
-    known = [(row, name, value) for row, name, value in known if np.isfinite(value)]
-    if not known:
-        return
-    if any(round(abs(value) % 1 * 100, 6) >= 60 for _, _, value in known):
-        what = "it holds places with 60 minutes or more, so that all were taken for degrees with decimals, as they stand"
-        problems.append(
-            Problem(item=item, what=what, remedy="check the sign of the longitudes: east is positive", severity="warning")
-        )
-        return
-    for row, name, value in known:
-        degrees = abs(value) // 1 + abs(value) % 1 * 100 / 60
-        sign = np.sign(value) * (-1 if name.startswith("longitude") else 1)
-        row[name] = f"{sign * degrees:.6f}"
 
 
 def read_table(files: Files, name: str, problems: list[Problem] | None = None) -> list[Row]:

@@ -86,7 +86,7 @@ def abundance_table(
     keep = state != "discarded"
     weights, volumes = weights_and_volumes(objects, notes)
     sample = np.asarray(objects["sample_id"]).astype(str)[keep]
-    counted = _Counted.of(sample, names[keep], state[keep], confusion, weights[keep], _without_gaps(sample, volumes[keep]))
+    counted = _Counted.of(sample, names[keep], state[keep], confusion, weights[keep], without_gaps(sample, volumes[keep]))
     return _table(counted, confusion, n_draws, seed), tuple(notes)
 
 
@@ -136,7 +136,8 @@ def weights_and_volumes(
 _GAPS = 0.05
 
 
-def _without_gaps(sample: NDArray[Any], volumes: NDArray[np.float64]) -> NDArray[np.float64]:
+def without_gaps(sample: NDArray[Any], volumes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Volumes (n, 2) with 0 for the few objects of a sample that have none, and NaN for all of a sample where too many have none."""
     lost = np.isnan(volumes)
     _, at = np.unique(sample, return_inverse=True)
     share = np.stack([np.bincount(at, weights=column) for column in lost.T.astype(np.float64)]) / np.maximum(np.bincount(at), 1)

@@ -13,7 +13,7 @@ from imagine_kernels.formats.vignettes import read_vignettes
 
 PID = (
     "PID\r\n[Image]\r\nScanning_date= 20200304_1134\r\n \r\n[Sample]\r\nSampleId= st1_1000\r\nShip= Thalassa\r\nStationId= é\r\n"
-    "Date= 20190801-1049\r\nLatitude= 39.3200\r\nLongitude= -68.9593\r\nDepth= 99999\r\nNetmesh= 333\r\nZmax= 200.1\r\nZmin= 100\r\n"
+    "Date= 20190801-1049\r\nLatitude= 47.5076\r\nLongitude= 15.2622\r\nDepth= 99999\r\nNetmesh= 333\r\nZmax= 200.1\r\nZmin= 100\r\n"
     "Vol= 792.6\r\nSample_comment= nan\r\n \r\n[Fraction]\r\nFracId= tot\r\nMin= 1000\r\n \r\n[Subsample]\r\nSubPart= 8\r\n \r\n"
     "[Particules_Process]\r\nDate= 20200331_1451\r\nPixSize=   0.0106\r\n \r\n[Data]\r\n"
     "!Item;Label;Area;Mean;Perim.;%Area;Tag\r\n1;st1_tot_1;2307;229.86;12.1;NaN;1\r\n2;st1_tot_1;99999;nan;11;0.5;1\r\n"
@@ -49,8 +49,9 @@ def test_pid_with_vignettes_in_a_work_folder(lay: Callable[..., Path]) -> None:
         "process_particle_pixel_size_mm": 0.0106,
         "object_depth_min": 100.0,
         "object_depth_max": 200.1,
-        "object_lat": 39.32,
-        "object_lon": -68.9593,
+        # 47° 50.76' north and 15° 26.22' west.
+        "object_lat": 47.846,
+        "object_lon": -15.437,
         "object_date": "20190801",
         "object_time": "1049",
     }
@@ -65,6 +66,23 @@ def test_missing_values_are_missing_and_settings_fill_them(lay: Callable[..., Pa
     filled = read_vignettes(folder, {"sub_part": 2.0, "tot_vol": 3.0})
     assert filled.objects[["acq_sub_part", "sample_tot_vol"]].to_numpy().tolist() == [[2, 3], [2, 3]]
     assert filled.problems == ()
+
+
+def test_places_with_decimals_stay_in_all_files_of_a_folder(lay: Callable[..., Path]) -> None:
+    other = PID.replace("st1", "st2").replace("Latitude= 47.5076", "Latitude= 47.8460").replace("15.2622", "-15.437")
+    sample = read_vignettes(lay({"a_dat1.pid": pid(PID.replace("15.2622", "-15.2622")), "b_dat1.pid": pid(other)}), {})
+    assert sample.objects["object_lat"].tolist() == [47.5076] * 2 + [47.846] * 2
+    assert sample.objects["object_lon"].tolist() == [-15.2622] * 2 + [-15.437] * 2
+    assert sum("taken for degrees with decimals, as they stand" in problem.what for problem in sample.problems) == 1
+
+
+def test_the_other_hemispheres_and_places_in_words(lay: Callable[..., Path]) -> None:
+    text = PID.replace("Latitude= 47.5076", "Latitude= -33.1530").replace("Longitude= 15.2622", "Longitude= -151.0600")
+    text = text.replace("Depth= 99999", "latitude_end= 33°30 0\r\nlongitude_end= NaN")
+    first = read_vignettes(lay({"a_dat1.pid": pid(text)}), {}).objects.iloc[0]
+    assert (first["object_lat"], first["object_lon"]) == pytest.approx((-33.255, 151.1))
+    assert first["object_lat_end"] == pytest.approx(33.5)
+    assert np.isnan(first["object_lon_end"])
 
 
 def test_pid_without_vignettes_can_be_measured(lay: Callable[..., Path]) -> None:
@@ -146,3 +164,7 @@ def test_real_pids(shared_data: Callable[[str], Path]) -> None:
     net5 = objects[objects["sample_id"] == "hb1907_moc8_net5_333_1"]
     assert (len(net5), set(net5["sample_tot_vol"]), set(net5["acq_sub_part"])) == (962, {792.6}, {8.0})
     assert objects["object_area"].min() >= 631
+    # The cruise sampled the slope south of New England, beyond the edge of the shelf: its nets went down to 1000 m.
+    assert objects["object_lat"].between(39.0, 39.5).all()
+    assert objects["object_lon"].between(-69.1, -68.8).all()
+    assert sum("degrees with decimals" in problem.what for problem in sample.problems) == 1

@@ -1,9 +1,12 @@
 """Size spectra against power laws whose slope is known."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
+from imagine_kernels.files import Files
+from imagine_kernels.formats.zooprocess import read_pid
 from imagine_kernels.measures.size_spectrum import ALL_OBJECTS, ALL_SAMPLES, ESD_LIMITS_MM, nbss
 
 
@@ -69,7 +72,54 @@ def test_the_line_is_that_of_scipy():
     half = stats.t.ppf(0.975, len(used) - 2) * expected.stderr
     assert (fit["slope"], fit["intercept_log10_m3"]) == pytest.approx((expected.slope, expected.intercept))
     assert (fit["slope_low"], fit["slope_high"]) == pytest.approx((expected.slope - half, expected.slope + half))
+    half = stats.t.ppf(0.975, len(used) - 2) * expected.intercept_stderr
+    assert fit["intercept_log10_low_m3"] == pytest.approx(expected.intercept - half)
+    assert fit["intercept_log10_high_m3"] == pytest.approx(expected.intercept + half)
     assert fit["r2"] == pytest.approx(expected.rvalue**2)
+
+
+def test_a_real_spectrum_is_that_of_the_definition_of_pssdb(shared_data):
+    """Biovolume of a class over the volume analysed and the width of the class; from the largest NB up to three empty classes in a row."""
+    with Files(shared_data("zooscan") / "pid_hb1907") as files:
+        objects = read_pid(files, settings={}).objects
+    objects = objects[objects["sample_id"] == "hb1907_moc8_net2_333_1"]
+    volume = 4 / 3 * np.pi * (np.sqrt(objects["object_area"] / np.pi) * 0.0106) ** 3
+    classes = pd.cut(volume, np.pi / 6 * ESD_LIMITS_MM**3, right=False, precision=15)
+    counts, sums = volume.groupby(classes, observed=False).agg(["count", "sum"]).T.to_numpy()
+    analysed = 1880.1 / 4
+    expected = sums / analysed / np.array([each.length for each in classes.cat.categories])
+    bins, fits = nbss(
+        names(len(objects), "a"), names(len(objects), "x"), volume.to_numpy(), np.full(len(objects), 1 / analysed),
+        np.full(len(objects), 0.0106),
+    )  # fmt: skip
+    mine = bins[bins["taxon"] == "x"]
+    first, last = np.flatnonzero(counts)[[0, -1]]
+    assert mine["n_counted"].tolist() == counts[first : last + 1].tolist()
+    assert mine["nbss_m3"].to_numpy() == pytest.approx(expected[first : last + 1])
+    # PSSdb leaves out what is counted with an uncertainty of 20 % or more.
+    kept = [k for k in range(int(np.argmax(expected)), last + 1) if counts[k] > 25]
+    assert np.flatnonzero(mine["in_fit"]).tolist() == [k - first for k in kept]
+    assert row(fits, "x")["n_bins"] == len(kept)
+    middle = np.sqrt(np.array([each.left * each.right for each in classes.cat.categories]))
+    if len(kept) > 2:
+        slope, intercept = np.polyfit(np.log10(middle[kept]), np.log10(expected[kept]), 1)
+        assert (row(fits, "x")["slope"], row(fits, "x")["intercept_log10_m3"]) == pytest.approx((slope, intercept))
+
+
+def test_every_bin_is_in_the_line_or_says_why_not():
+    rng = np.random.default_rng(9)
+    n = 20_000
+    sample, taxon = rng.choice(["a", "b"], n).astype(object), rng.choice(["x", "y", "z"], n, p=[0.9, 0.08, 0.02]).astype(object)
+    bins, fits = nbss(sample, taxon, 0.001 / rng.uniform(1e-5, 1, n), rng.choice([0.1, 0.5], n), np.full(n, 0.0106))
+    assert (bins["in_fit"] == (bins["left_out_because"] == "")).all()
+    assert not bins["in_fit"].all()
+    assert {"25 objects or fewer", "empty"} <= set(bins["left_out_because"])
+    lines = bins[bins["in_fit"]].groupby(["sample_id", "taxon"])
+    for _, fit in fits.iterrows():
+        used = lines.get_group((fit["sample_id"], fit["taxon"])) if fit["n_bins"] else bins[:0]
+        assert len(used) == fit["n_bins"]
+        if len(used) > 2:
+            assert fit["slope"] == pytest.approx(np.polyfit(np.log10(used["biovolume_mid_mm3"]), np.log10(used["nbss_m3"]), 1)[0])
 
 
 def test_bins_that_are_left_out_say_why():

@@ -7,11 +7,12 @@ const LINE = 26;
 
 export function AbundanceChart({ rows, quantity, width }: { rows: readonly AbundanceRow[]; quantity: Quantity; width: number }) {
   const left = Math.min(132, width * 0.36);
-  const right = 12;
   const raw = (row: AbundanceRow) => row.values[quantity.key] ?? [null, null, null];
   const corrected = (row: AbundanceRow) => (quantity.corrected ? (row.values[quantity.corrected] ?? [null, null, null]) : [null, null, null]);
   const top = Math.max(...rows.flatMap((row) => [...raw(row), ...corrected(row)].map((value) => value ?? 0)), 0);
   const marks = ticks(top || 1, 4);
+  // Half of the last number stands beyond the axis.
+  const right = Math.max(12, 4 * number(marks.at(-1)!).length);
   const x = linear([0, marks.at(-1)!], [left, width - right]);
   const height = rows.length * LINE + 44;
   const bottom = rows.length * LINE + 6;
@@ -93,7 +94,7 @@ export function SpectrumChart(props: { points: readonly SpectrumPoint[]; fit: Sp
       <g clip-path="url(#ik-spectrum-area)" style={{ color: "var(--ik-series-1)" }}>
         {points.map((point, i) => (
           <g key={i} opacity={point.used ? 1 : 0.55}>
-            <title>{`${number(point.x)}: ${number(point.y)} (n = ${point.n})${point.used ? "" : ", not in the fit"}`}</title>
+            <title>{`${number(point.x)}: ${number(point.y)} (n = ${point.n})${point.used ? "" : `, not in the fit: ${point.why}`}`}</title>
             {point.low !== null && point.high !== null && point.high > 0 && (
               <path d={`M${x(point.x!)} ${y(Math.max(point.low, y.domain[0]))}V${y(point.high)}`} stroke="currentColor" stroke-width="1.5" opacity="0.5" />
             )}
