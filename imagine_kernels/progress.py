@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from imagine_kernels.errors import Cancelled
 from imagine_kernels.records import Progress
 
 #: Names a file that lines of progress are added to.
@@ -49,6 +51,24 @@ def progress_bar(*, quiet: bool = False) -> Iterator[Progress | None]:
             bars.update(tasks[what], completed=done, total=total or None)
 
         yield report
+
+
+def cancellable(progress: Progress | None, cancel: threading.Event | None, sentence: str) -> Progress:
+    """A `Progress` that tells another one, and stops whoever calls it once `cancel` is set.
+
+    Raises
+    ------
+    Cancelled
+        When called after `cancel` was set; it says `sentence`.
+    """
+
+    def told(done: int, total: int, what: str) -> None:
+        if cancel is not None and cancel.is_set():
+            raise Cancelled(sentence)
+        if progress is not None:
+            progress(done, total, what)
+
+    return told
 
 
 def progress_to_file(file: Path) -> Progress:

@@ -7,10 +7,8 @@ what is here and decide nothing themselves.
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +18,10 @@ from numpy.typing import NDArray
 
 from imagine_kernels import catalog, settings, usage
 from imagine_kernels.errors import DataNotFound, ImageError, LabelError, SettingError
+from imagine_kernels.progress import cancellable
 from imagine_kernels.records import Predictions, Problem, Progress, Sample
 from imagine_kernels.result import Result, open_result
+from imagine_kernels.samples.writing import write_whole
 from imagine_kernels.use_case import UseCase
 
 if TYPE_CHECKING:
@@ -86,13 +86,24 @@ class Workflow:
         """Name of the use case."""
         return self.declaration.name
 
-    def open(self, path: Path | str | None = None, **given: Any) -> Sample:
+    def open(
+        self,
+        path: Path | str | None = None,
+        *,
+        progress: Progress | None = None,
+        cancel: threading.Event | None = None,
+        **given: Any,
+    ) -> Sample:
         """Open a file, folder or zip in any layout that the use case knows.
 
         Parameters
         ----------
         path : path, optional
             Without it the bundled sample is opened.
+        progress : callable, optional
+            Called as the work advances: by scan, run, collage or micrograph.
+        cancel : threading.Event, optional
+            Set it to stop.
         **given
             Settings of the use case, e.g. ``pixel_size_mm=0.0106``.
 
@@ -102,9 +113,16 @@ class Workflow:
             Nothing at all can be read there. What is wrong with single items is in ``sample.problems`` instead.
         SettingError, UnknownName
             A setting cannot be taken.
+        Cancelled
+            `cancel` was set.
         """
         values = self.declaration.read_settings(given)
-        return self.declaration.read(Path(path).expanduser() if path is not None else self.bundled_sample(), values)
+        place = Path(path).expanduser() if path is not None else self.bundled_sample()
+        told = cancellable(progress, cancel, "Opening was cancelled.")
+        told(0, 0, f"opening {place.name}")
+        sample = self.declaration.read(place, values, told)
+        told(len(sample), len(sample), f"{self.declaration.unit_noun}s opened")
+        return sample
 
     def bundled_sample(self, out: Path | str | None = None, *, seed: int = 0) -> Path:
         """The bundled labelled sample in the native format; made once, then found again.
@@ -122,19 +140,7 @@ class Workflow:
                 if (folder / name).is_dir():
                     return folder / name
             out = settings.samples_folders()[0] / name
-        target = Path(out).expanduser()
-        if target.exists() and (not target.is_dir() or any(target.iterdir())):
-            raise DataNotFound(f"{target} is there already: give an empty or a new folder.")
-        with settings.writing(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            # Written aside and moved in one step: a cut-off run leaves no half sample behind.
-            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".making-") as aside:
-                made = Path(aside) / target.name
-                self.declaration.make_sample(made, seed)
-                if target.exists():
-                    target.rmdir()
-                shutil.move(made, target)
-        return target
+        return write_whole(Path(out).expanduser(), lambda folder: self.declaration.make_sample(folder, seed))
 
     def pictures(self, sample: Sample, rows: Sequence[int] | NDArray[Any] | None = None) -> Iterator[NDArray[Any] | ImageError]:
         """The pictures of some objects, for people to look at: grey, without scale bar.
@@ -158,7 +164,7 @@ class Workflow:
 
     def check(self, path: Path | str | None = None, *, progress: Progress | None = None, **given: Any) -> Sample:
         """Open, look into every medium, and return the sample with all problems noted; nothing is changed."""
-        sample = self.open(path, **given)
+        sample = self.open(path, progress=progress, **given)
         return sample.with_problems(self.declaration.check(sample, progress))
 
     def train(
@@ -193,15 +199,16 @@ class Workflow:
         Cancelled
             `cancel` was set.
         """
-        if not len(sample.labelled):
+        labelled = sample.labelled.pictured
+        if not len(labelled):
             raise LabelError(
                 f"{sample.name} carries no labels to train on: give a folder per class or an annotated EcoTaxa export."
             )
         target = Path(out).expanduser() if out is not None else self.new_model_folder()
         with settings.writing(target), usage.recorded("train", self.name) as note:
-            note.n = len(sample.labelled)
+            note.n = len(labelled)
             bundle: ModelBundle = self.declaration.task.train(
-                sample.labelled,
+                labelled,
                 use_case=self.name,
                 splits_by=self.declaration.splits_by,
                 epochs=epochs,
@@ -273,9 +280,14 @@ class Workflow:
         bundle = self.model(model)
         if not len(sample):
             raise DataNotFound.empty(sample.source, f"one {self.declaration.unit_noun} or more")
+        if not len(pictured := sample.pictured):
+            raise DataNotFound(
+                f"None of the {len(sample)} {self.declaration.unit_noun}s in {sample.source} has a picture to identify it by: put the"
+                " pictures there, or measure their numbers and sizes without (`imagine measure`)."
+            )
         with usage.recorded("identify", self.name) as note:
             predictions, problems, columns, places = self.declaration.task.identify(
-                sample, bundle, progress=progress, cancel=cancel
+                pictured, bundle, progress=progress, cancel=cancel
             )
             note.n = len(predictions)
         if not len(predictions):
@@ -283,8 +295,8 @@ class Workflow:
             raise DataNotFound(
                 f"None of the {len(sample)} {self.declaration.unit_noun}s in {sample.source} can be identified{reason}."
             )
-        done = sample.where(sample.objects["object_id"].isin(predictions.object_id.tolist()).to_numpy())
-        done = _filled(done, columns, predictions.object_id.tolist())
+        ids = predictions.object_id.tolist()
+        done = sample.where(sample.objects["object_id"].isin(ids).to_numpy()).filled(columns, ids)
         result = Result.of(self.declaration, done, predictions, bundle, problems=(*sample.problems, *problems))
         return replace(result, places=places)
 
@@ -383,15 +395,6 @@ class Workflow:
         """What `identify` saved in a folder earlier."""
         return open_result(folder, use_case=self.name)
 
-
-def _filled(sample: Sample, columns: Mapping[str, Any], object_ids: list[str]) -> Sample:
-    """The sample with columns that were measured on the way added, and gaps in those it has filled; what the data say stays."""
-    import pandas as pd
-
-    measured = pd.DataFrame(dict(columns), index=pd.Index(object_ids, name="object_id"))
-    objects = sample.objects.copy()
-    ids = objects["object_id"].tolist()
-    for name in measured.columns:
-        values = measured[name].reindex(ids).to_numpy()
-        objects[name] = objects[name].where(objects[name].notna(), values) if name in objects else values
-    return replace(sample, objects=objects)
+    def labelled_result(self, sample: Sample) -> Result:
+        """What the labels of a sample say without a model, to be measured; objects that carry none are ``unidentified``."""
+        return Result(declaration=self.declaration, sample=sample, predictions=Predictions.of_labels(sample))

@@ -230,6 +230,23 @@ def test_measure_says_what_is_missing(sample: Path, model: Path, tmp_path: Path)
     np.testing.assert_allclose(with_volume["abundance_ind_m3"], with_volume["n_counted"] * 4 / 20, rtol=1e-6)
 
 
+def test_labelled_data_are_measured_without_a_model(sample: Path, tmp_path: Path) -> None:
+    done = imagine("measure", "zooscan", sample, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    table, fractions = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("abundance", "fractions"))
+    table = table.set_index(["sample_id", "taxon"])
+    truth = json.loads((sample / "truth.json").read_text(encoding="utf-8"))["samples"]
+    for each in truth:
+        for taxon, exact in each["taxa"].items():
+            assert table.loc[(each["sample_id"], taxon), "abundance_ind_m3"] == pytest.approx(exact["counted_ind_m3"])
+        # Two samples were scanned as two fractions.
+        mine = fractions[fractions["sample_id"] == each["sample_id"]]
+        assert mine["abundance_ind_m3"].sum() == pytest.approx(sum(exact["counted_ind_m3"] for exact in each["taxa"].values()))
+        assert mine["relative_abundance"].sum() == pytest.approx(1)
+    assert len(fractions) == len(truth) + 2
+    assert (table["n_validated"] == table["n_counted"]).all()
+
+
 @pytest.mark.parametrize("to", ["ecotaxa", "class-folders", "csv"])
 def test_convert_says_what_the_target_cannot_hold(to: str, sample: Path, tmp_path: Path) -> None:
     target = tmp_path / {"ecotaxa": "out.zip", "class-folders": "out", "csv": "out.csv"}[to]

@@ -35,7 +35,9 @@ ALLOWED: dict[str, set[str]] = {
     "use_cases": RECORDS | {"formats", "media", "measures", "samples", "tasks", "use_case"},
     "catalog": RECORDS | {"use_case", "use_cases"},
     "result": RECORDS | {"use_case", "catalog", "models"},
-    "workflow": RECORDS | LIGHT_WORKFLOW | {"media", "tasks", "models", "inference", "measures", "formats", "samples"},
+    "workflow": RECORDS
+    | LIGHT_WORKFLOW
+    | {"progress", "media", "tasks", "models", "inference", "measures", "formats", "samples"},
     "assistance": RECORDS | LIGHT_WORKFLOW | {"annotation", "media", "measures", "models"},
     "reports": RECORDS | LIGHT_WORKFLOW | {"annotation", "figures", "progress"},
     "quality": RECORDS | {"annotation", "measures"},

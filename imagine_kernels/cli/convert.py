@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imagine_kernels.cli.options import json_option, set_option
-from imagine_kernels.cli.output import report_problems, say, workflow_of
+from imagine_kernels.cli.output import bar, report_problems, say, workflow_of
 
 if TYPE_CHECKING:
     from imagine_kernels.records import Problem
@@ -66,7 +66,8 @@ def convert(
         raise UnknownName.among("format", to, (*_SAMPLES, *FORMATS))
     if to in _SAMPLES:
         try:
-            opened = workflow_of(use_case).open(source, **settings)
+            with bar(as_json) as progress:
+                opened = workflow_of(use_case).open(source, progress=progress, **settings)
         except DataError:
             # What holds no vignettes may hold annotations.
             if to not in _INSTEAD:

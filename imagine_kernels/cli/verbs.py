@@ -26,10 +26,10 @@ def train(use_case: str, data: Path, out: Path, epochs: int, seed: int, settings
     from imagine_kernels.inference.allocator import restart_with_fast_allocator
 
     workflow = workflow_of(use_case)
-    opened = workflow.open(data, **settings)
-    report_problems(opened.problems)
     restart_with_fast_allocator()
     with bar(as_json) as progress:
+        opened = workflow.open(data, progress=progress, **settings)
+        report_problems(opened.problems)
         bundle = workflow.train(opened, epochs=epochs, seed=seed, out=out, progress=progress)
     from imagine_kernels.models.store import model_summary
 
@@ -46,11 +46,11 @@ def train(use_case: str, data: Path, out: Path, epochs: int, seed: int, settings
 def evaluate(use_case: str, data: Path, model: str | None, settings: dict[str, str], as_json: bool) -> None:
     """Compare a model with labelled data; every figure with its 95 % interval."""
     workflow = workflow_of(use_case)
-    opened = workflow.open(data, **settings)
-    bundle = workflow.model(model)
-    problems = (*opened.problems, *workflow.unknown_labels(opened.labelled, bundle))
-    report_problems(problems)
     with bar(as_json) as progress:
+        opened = workflow.open(data, progress=progress, **settings)
+        bundle = workflow.model(model)
+        problems = (*opened.problems, *workflow.unknown_labels(opened.labelled, bundle))
+        report_problems(problems)
         evaluation = workflow.evaluate(opened, bundle, progress=progress)
     if as_json:
         say({**evaluation.to_dict(), "problems": [problem.to_dict() for problem in problems]})
@@ -68,8 +68,8 @@ def evaluate(use_case: str, data: Path, model: str | None, settings: dict[str, s
 def identify(use_case: str, data: Path, model: str | None, out: Path, settings: dict[str, str], as_json: bool) -> None:
     """Identify every object; what cannot be read becomes a row of problems.csv."""
     workflow = workflow_of(use_case)
-    opened = workflow.open(data, **settings)
     with bar(as_json) as progress:
+        opened = workflow.open(data, progress=progress, **settings)
         result = workflow.identify(opened, model, progress=progress)
     result, exports = result.save_with_exports(out)
     written = [str(path) for path in exports]
@@ -90,11 +90,21 @@ def identify(use_case: str, data: Path, model: str | None, out: Path, settings: 
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the tables.")
 @json_option
 def measure(use_case: str, folder: Path, settings: dict[str, str], out: Path, as_json: bool) -> None:
-    """Turn what was identified into quantities, as CSV with units in the column names."""
-    from imagine_kernels.result import write_measurements
+    """Turn what was identified into quantities, as CSV with units in the column names.
+
+    FOLDER is what `imagine identify` has written, or data: these are measured by the labels that they carry, without a model.
+    """
+    from imagine_kernels.result import PREDICTIONS_FILE, RESULT_FILE, write_measurements
 
     workflow = workflow_of(use_case)
-    measured = workflow.result(folder).measure(**settings)
+    if folder.exists() and not any((folder / name).is_file() for name in (PREDICTIONS_FILE, RESULT_FILE)):
+        with bar(as_json) as progress:
+            opened = workflow.open(folder, progress=progress, **settings)
+        report_problems(opened.problems)
+        result = workflow.labelled_result(opened)
+    else:
+        result = workflow.result(folder)
+    measured = result.measure(**settings)
     files = write_measurements(measured, out)
     text = "\n".join([*(f"note: {note}" for note in measured.notes), *(str(file) for file in files)])
     say({"files": [str(file) for file in files], "notes": list(measured.notes)}, as_json, text)

@@ -11,7 +11,7 @@ from imagine_kernels.formats.particle_list import LISTS, is_exported_list
 from imagine_kernels.formats.planktonclas import find_parts, read_planktonclas
 from imagine_kernels.formats.vignettes import read_vignettes
 from imagine_kernels.formats.visualspreadsheet import find_lists, read_list_file, read_runs
-from imagine_kernels.records import Problem, Sample
+from imagine_kernels.records import Problem, Progress, Sample
 
 #: What `read_flowcam` opens, for people.
 LAYOUTS = (
@@ -23,7 +23,7 @@ LAYOUTS = (
 )
 
 
-def read_flowcam(path: Path, settings: Mapping[str, Any]) -> Sample:
+def read_flowcam(path: Path, settings: Mapping[str, Any], progress: Progress | None = None) -> Sample:
     """Open runs of a FlowCam, or vignettes that were cut from them.
 
     Parameters
@@ -32,6 +32,8 @@ def read_flowcam(path: Path, settings: Mapping[str, Any]) -> Sample:
         A folder or zip, or one list; its collages are looked for beside it and below.
     settings : mapping
         ``um_per_px`` fills what the data do not say.
+    progress : callable, optional
+        ``progress(done, total, what)``, by run.
 
     Returns
     -------
@@ -50,7 +52,7 @@ def read_flowcam(path: Path, settings: Mapping[str, Any]) -> Sample:
     if path.is_file() and path.suffix.lower() in (*LISTS, ".csv"):
         with Files(path.parent) as files:
             if path.suffix.lower() != ".csv" or is_exported_list(files, path.name):
-                return read_list_file(path.name, files, settings)
+                return read_list_file(path.name, files, settings, progress)
         return read_vignettes(path, settings)
     with Files(path) as files:
         unreadable = [
@@ -58,7 +60,7 @@ def read_flowcam(path: Path, settings: Mapping[str, Any]) -> Sample:
         ]
         lists = find_lists(files)
         if lists:
-            return read_runs(files, settings=settings, lists=lists).with_problems(unreadable)
+            return read_runs(files, settings=settings, lists=lists, progress=progress).with_problems(unreadable)
         if find_parts(files):
             return read_planktonclas(files, settings=settings).with_problems(unreadable)
     return read_vignettes(path, settings)

@@ -52,7 +52,8 @@ def check_runs(sample: Sample) -> list[Problem]:
             without = [
                 collage
                 for collage in mine["file"].drop_duplicates().tolist()
-                if _beside(locator, f"{PurePosixPath(collage).stem}_bin{PurePosixPath(collage).suffix}", collage) is None
+                if collage
+                and _beside(locator, f"{PurePosixPath(collage).stem}_bin{PurePosixPath(collage).suffix}", collage) is None
             ]
             if without:
                 what = f"{len(without)} collages of {listed} have no mask (_bin.tif) beside them"

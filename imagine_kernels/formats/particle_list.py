@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ from imagine_kernels.records import Problem
 LISTS = (".lst", ".flb")
 #: Without these no particle can be cut out of its collage.
 BOX = ("image_x", "image_y", "image_w", "image_h", "collage_file")
+#: A table without them is one of particles all the same where it has their numbers and both of these sizes.
+SIZES = ("abd_diameter", "esd_diameter")
 #: Columns that hold texts, whatever they look like.
 TEXTS = frozenset({"timestamp", "collage_file", "image_id", "date", "time", "name", "group_id", "filter_score"})
 
@@ -72,12 +74,13 @@ class ParticleList:
 def read_list(files: Files, name: str) -> ParticleList:
     """Read a ``.lst``, ``.flb`` or exported CSV.
 
-    Rows with too few or too many values are left out and become problems.
+    Rows with too few or too many values are left out and become problems. Where a table was exported without the places of the particles in
+    their collages, these are NaN and the names of the collages empty.
 
     Raises
     ------
     FormatError
-        It is no particle list, or lacks the boxes of the particles in the collages.
+        It is no particle list, or says only in part where the particles lie in their collages.
     """
     text, problems = decode_text(read_bytes(files, name), name)
     lines = text.splitlines()
@@ -87,7 +90,7 @@ def read_list(files: Files, name: str) -> ParticleList:
     else:
         fields, first, delimiter = [column_of(heading) for heading in (lines[0] if lines else "").split(",")], 1, ","
     missing = [field for field in BOX if field not in fields]
-    if missing:
+    if missing and not _is_bare(fields):
         raise FormatError(
             f"{name} does not say where the particles lie in their collages ({', '.join(missing)} missing):"
             " give the .lst of the run, or export all columns."
@@ -99,9 +102,10 @@ def read_list(files: Files, name: str) -> ParticleList:
         numbers = [at for at in range(first, len(lines)) if lines[at].strip()]
         lines, numbers = [lines[at] for at in numbers], [at + 1 for at in numbers]
     good, kept = _whole_rows(lines, numbers, len(fields), delimiter, name, problems)
-    return ParticleList(
-        name=name, columns=_columns(good, kept, fields, delimiter, name, problems), n_listed=len(lines), problems=problems
-    )
+    columns = _columns(good, kept, fields, delimiter, name, problems)
+    if missing:
+        columns |= {field: np.full(len(good), np.nan) for field in BOX[:4]} | {BOX[4]: np.full(len(good), "", dtype=object)}
+    return ParticleList(name=name, columns=columns, n_listed=len(lines), problems=problems)
 
 
 def column_of(heading: str) -> str:
@@ -110,12 +114,17 @@ def column_of(heading: str) -> str:
     return HEADINGS.get(words, words.replace(" ", "_"))
 
 
-def is_exported_list(files: Files, name: str) -> bool:
-    """Whether a CSV is a table of particles with their places in the collages; only its head is read."""
+def is_exported_list(files: Files, name: str, *, placed: bool = False) -> bool:
+    """Whether a CSV is a table of particles; `placed`: with their places in the collages. Only its head is read."""
     with files.open(name) as stream:
         head = stream.read(8192)
     columns = {column_of(heading) for heading in decode_text(head, name)[0].split("\n", 1)[0].split(",")}
-    return set(BOX) <= columns
+    return set(BOX) <= columns or (not placed and _is_bare(columns))
+
+
+def _is_bare(columns: Collection[str]) -> bool:
+    """Whether a table has the sizes of particles and nothing of their places."""
+    return not set(BOX) & set(columns) and {"id", *SIZES} <= set(columns)
 
 
 def _fields(lines: Sequence[str], name: str) -> tuple[list[str], int]:

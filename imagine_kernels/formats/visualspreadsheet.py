@@ -25,7 +25,7 @@ from imagine_kernels.formats.columns import sample_of
 from imagine_kernels.formats.flowcam_run import Run, read_classes, read_context, read_summary, run_of
 from imagine_kernels.formats.particle_list import BOX, LISTS, is_exported_list, read_list
 from imagine_kernels.formats.pictures import Locator
-from imagine_kernels.records import Problem, Sample
+from imagine_kernels.records import Problem, Progress, Sample
 
 LAYOUT = "VisualSpreadsheet run"
 PIXEL_SIZE = "process_particle_pixel_size_mm"
@@ -55,25 +55,34 @@ _SIZES = (
 
 
 def find_lists(files: Files) -> list[str]:
-    """The particle lists inside, one for each run: ``.lst`` and ``.flb``, and exported CSVs that have no such list beside them."""
+    """The particle lists inside, one for each run: ``.lst`` and ``.flb``, and exported CSVs that have no such list beside them.
+
+    A table without the places of its particles names none of them, so that it is read only where no other list lies in its folder: both may be
+    of one run.
+    """
     lists = files.names(*LISTS)
     stems = {_stem(name) for name in lists}
-    tables = [
-        name
-        for name in files.names(".csv")
-        if _stem(name) not in stems and not name.lower().endswith("_summary.csv") and is_exported_list(files, name)
-    ]
+    tables = [name for name in files.names(".csv") if _stem(name) not in stems and not name.lower().endswith("_summary.csv")]
+    placed = [name for name in tables if is_exported_list(files, name, placed=True)]
+    folders = {PurePosixPath(name).parent for name in (*lists, *placed)}
+    bare = [name for name in tables if PurePosixPath(name).parent not in folders and is_exported_list(files, name)]
     # Tables last: of a particle that both name, the list says more.
-    return [*lists, *tables]
+    return [*lists, *placed, *bare]
 
 
 def read_runs(
-    files: Files, *, settings: Mapping[str, Any], lists: Sequence[str] | None = None, name: str | None = None
+    files: Files,
+    *,
+    settings: Mapping[str, Any],
+    lists: Sequence[str] | None = None,
+    name: str | None = None,
+    progress: Progress | None = None,
 ) -> Sample:
     """Read runs of the FlowCam as one sample, one ``sample_id`` for each run.
 
-    A collage that is missing costs its own particles. Labels come from pictures of single particles whose folder names their class
-    (``Protist/<run>_<image_id>.png``), else from the classes of the ``.cla`` that no filter fills: those a person has filled by hand.
+    Particles whose collage is missing have an empty ``file``: they can be measured but not identified. Labels come from pictures of single
+    particles whose folder names their class (``Protist/<run>_<image_id>.png``), else from the classes of the ``.cla`` that no filter fills:
+    those a person has filled by hand.
 
     Parameters
     ----------
@@ -84,6 +93,8 @@ def read_runs(
         The lists to read; default is all that are found.
     name : str, optional
         Name of the sample; default is the name of the folder or zip.
+    progress : callable, optional
+        ``progress(done, total, what)``, by list.
 
     Returns
     -------
@@ -100,7 +111,9 @@ def read_runs(
     reader = _Reader(files, settings)
     wanted = list(lists) if lists is not None else find_lists(files)
     refusals: list[DataError] = []
-    for path in wanted:
+    for done, path in enumerate(wanted):
+        if progress is not None:
+            progress(done, len(wanted), "runs read")
         try:
             reader.read(path)
         except DataError as error:
@@ -115,7 +128,7 @@ def read_runs(
         columns=_joined(reader.blocks),
         problems=reader.problems,
         settings=settings,
-        remedy="put the collages beside the particle list",
+        remedy="give a list that holds particles",
     )
     return replace(sample, cut_from="collage")
 
@@ -168,10 +181,8 @@ class _Reader:
         self.problems += particles.problems
         run, problems = run_files(self.files, path)
         self.problems += problems
-        columns = self._without_repeated(path, self._inside(path, particles.columns))
-        listed = len(columns["image_x"])
-        columns = self._with_collages(path, columns)
-        n = len(columns["image_x"])
+        columns = self._with_collages(path, self._without_repeated(path, self._inside(path, particles.columns)))
+        n, without = len(columns["image_x"]), int((columns["collage_file"] == "").sum())
         if not n:
             return
         name = PurePosixPath(_stem(path)).name
@@ -180,13 +191,13 @@ class _Reader:
         block = _objects(columns, name)
         self._calibrate(path, block, columns, run)
         labels, statuses = self._label(path, name, columns)
-        self.blocks.append({**block, "label": labels, "status": statuses, **_about_run(run, name, n, listed, listed - n)})
+        self.blocks.append({**block, "label": labels, "status": statuses, **_about_run(run, name, n, without)})
 
     def _inside(self, path: str, columns: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Without particles whose box is no box."""
+        """Without particles whose box is no box; those without a collage need none."""
         x, y, width, height = (columns[field] for field in BOX[:4])
         # Written so that NaN fails.
-        good = (x >= 0) & (y >= 0) & (width >= 1) & (height >= 1)
+        good = (x >= 0) & (y >= 0) & (width >= 1) & (height >= 1) | (columns["collage_file"] == "")
         if not good.all():
             what = f"{int((~good).sum())} particles have no box in a collage and were left out"
             self.problems.append(Problem(item=path, what=what, remedy="export the list again"))
@@ -207,21 +218,21 @@ class _Reader:
         return {field: values[good] for field, values in columns.items()}
 
     def _with_collages(self, path: str, columns: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Only particles whose collage is there, with its path inside the source."""
-        named = columns["collage_file"]
+        """With the path of each collage inside the source, empty where it is missing."""
+        named = columns["collage_file"].tolist()
         found: dict[str, str] = {}
-        for collage, n in Counter(named.tolist()).items():
-            place = self._locator.find(collage, beside=path)
-            if place is None:
-                item = f"{PurePosixPath(path).parent}/{collage}".removeprefix("./")
-                what = f"the collage is missing, and with it {n} particles of {PurePosixPath(path).name}"
-                self.problems.append(Problem(item=item, what=what, remedy="put it beside the particle list"))
-            else:
-                found[collage] = place
-        good = np.array([collage in found for collage in named.tolist()], dtype=bool)
-        kept = {field: values[good] for field, values in columns.items()}
-        kept["collage_file"] = np.array([found[collage] for collage in kept["collage_file"].tolist()], dtype=object)
-        return kept
+        for collage, n in Counter(named).items():
+            found[collage] = self._locator.find(collage, beside=path) or ""
+            if not found[collage]:
+                item, what = path, "it names no collage"
+                if collage:
+                    item, what = f"{PurePosixPath(path).parent}/{collage}".removeprefix("./"), "the collage is missing"
+                what += f": {n} particles of {PurePosixPath(path).name} have no picture and can be measured but not identified"
+                remedy = (
+                    "put it beside the particle list" if collage else "give the .lst with its collages, or export all columns"
+                )
+                self.problems.append(Problem(item=item, what=what, remedy=remedy, severity="warning"))
+        return {**columns, "collage_file": np.array([found[collage] for collage in named], dtype=object)}
 
     def _calibrate(self, path: str, block: dict[str, NDArray[Any]], columns: Mapping[str, NDArray[Any]], run: Run) -> None:
         """Add the size of a pixel; without any there are no sizes in µm either."""
@@ -289,7 +300,7 @@ class _Reader:
         return _Labels(by_id=by_id, by_number=by_number, twice=twice)
 
 
-def read_list_file(path: str, files: Files, settings: Mapping[str, Any]) -> Sample:
+def read_list_file(path: str, files: Files, settings: Mapping[str, Any], progress: Progress | None = None) -> Sample:
     """Read the run of one list inside `files`.
 
     Raises
@@ -299,7 +310,7 @@ def read_list_file(path: str, files: Files, settings: Mapping[str, Any]) -> Samp
     """
     if path not in files.names():
         raise DataNotFound(f"{files.path} holds no {path}: give the list that lies there.")
-    return read_runs(files, settings=settings, lists=[path], name=PurePosixPath(_stem(path)).name)
+    return read_runs(files, settings=settings, lists=[path], name=PurePosixPath(_stem(path)).name, progress=progress)
 
 
 def _stem(path: str) -> str:
@@ -335,7 +346,7 @@ def _objects(columns: Mapping[str, NDArray[Any]], run: str) -> dict[str, NDArray
     return block
 
 
-def _about_run(run: Run, name: str, n: int, listed: int, lost: int) -> dict[str, NDArray[Any]]:
+def _about_run(run: Run, name: str, n: int, without: int) -> dict[str, NDArray[Any]]:
     """What is the same for all particles of a run."""
     numbers = {
         "object_lat": run.lat,
@@ -352,8 +363,8 @@ def _about_run(run: Run, name: str, n: int, listed: int, lost: int) -> dict[str,
         "acq_magnification": run.magnification,
         "acq_min_esd_um": run.min_esd_um,
         "acq_max_esd_um": run.max_esd_um,
-        "acq_particles_listed": float(listed),
-        "acq_particles_lost": float(lost),
+        "acq_particles_listed": float(n),
+        "acq_particles_lost": float(without),
         "sample_dilution": run.dilution,
     }
     texts = {"acq_instrument": "FlowCam", "acq_software": run.software, "sample_run": name}

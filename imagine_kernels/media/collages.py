@@ -116,7 +116,9 @@ def check_collages(sample: Sample, progress: Progress | None = None) -> list[Pro
     columns = {column: sample.objects[column].to_numpy() for column in (*BOX, "object_id")}
     rows: dict[str, list[int]] = {}
     for row, name in enumerate(sample.objects["file"].tolist()):
-        rows.setdefault(name, []).append(row)
+        # A collage that is missing was named when the sample was opened.
+        if name:
+            rows.setdefault(name, []).append(row)
     with Files(sample.source) as files:
         for done, (name, mine) in enumerate(rows.items(), start=1):
             try:

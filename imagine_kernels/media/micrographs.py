@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -145,7 +145,9 @@ class Micrograph:
     valves: tuple[FoundValve, ...]
 
 
-def search(files: Files, names: Sequence[str], settings: Mapping[str, Any]) -> Iterator[tuple[str, Micrograph | ImageError]]:
+def search(
+    files: Files, names: Sequence[str], settings: Mapping[str, Any]
+) -> Generator[tuple[str, Micrograph | ImageError], None, None]:
     """Look for valves in many micrographs, some at a time.
 
     Parameters
@@ -177,8 +179,12 @@ def search(files: Files, names: Sequence[str], settings: Mapping[str, Any]) -> I
         return Micrograph(name=name, um_per_px=math.nan if size is None else size, source=source, valves=tuple(found))
 
     # Two at a time: most of the work is OpenCV's, which leaves the other threads alone; a decoded picture may be large.
-    with ThreadPoolExecutor(2, thread_name_prefix="search") as pool:
+    pool = ThreadPoolExecutor(2, thread_name_prefix="search")
+    try:
         yield from zip(names, pool.map(one, names), strict=True)
+    finally:
+        # Whoever stops early does not wait for the others.
+        pool.shutdown(cancel_futures=True)
 
 
 class ValveCutter:

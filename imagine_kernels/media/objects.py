@@ -21,7 +21,11 @@ from imagine_kernels.records import Problem, Progress, Sample
 
 
 class Cutter(Protocol):
-    """Cuts objects out of one picture; called from several threads at once."""
+    """Cuts objects out of one picture; called from several threads at once.
+
+    A cutter whose pictures may be in colour has ``crop`` besides, which gives them as they are, (H, W) or (H, W, 3) uint8: that is what people
+    and other programs get, while a model sees what ``cut`` gives.
+    """
 
     def cut(self, row: Mapping[str, Any]) -> NDArray[np.uint8]:
         """The picture of the object with these columns of `Sample.objects`, (H, W) uint8, dark on light; raises `ImageError`."""
@@ -30,7 +34,7 @@ class Cutter(Protocol):
 
 #: What cuts objects out of a picture, by `Sample.cut_from`; called with the files, the name of the picture, and the settings.
 CUTTERS = {
-    "scan": ("imagine_kernels.media.scans", "ScanCutter"),
+    "scan": ("imagine_kernels.media.scan_parts", "PartCutter"),
     "collage": ("imagine_kernels.media.collages", "CollageCutter"),
     "micrograph": ("imagine_kernels.media.micrographs", "ValveCutter"),
 }
@@ -94,7 +98,7 @@ class Pictures:
         return self._cutter(self._names[row]).cut(_Row(self._columns, row))
 
     def data(self, row: int) -> bytes:
-        """The picture of one object as a file: as it lies there, or cut out, as PNG.
+        """The picture of one object as a file: as it lies there, or cut out, as PNG, in colour where it is.
 
         Raises
         ------
@@ -103,7 +107,8 @@ class Pictures:
         """
         if not self._sample.cut_from:
             return self._files.read(self._names[row])
-        return as_png(self.load(row))
+        cutter = self._cutter(self._names[row])
+        return as_png(getattr(cutter, "crop", cutter.cut)(_Row(self._columns, row)))
 
     def many(
         self, rows: Sequence[int] | None = None, *, workers: int | None = None
@@ -186,10 +191,10 @@ class _Row(Mapping[str, Any]):
 
 
 def as_png(picture: NDArray[np.uint8]) -> bytes:
-    """A picture (H, W) as a PNG file."""
+    """A picture (H, W), or (H, W, 3) in RGB, as a PNG file."""
     import cv2
 
-    return bytes(cv2.imencode(".png", picture)[1])
+    return bytes(cv2.imencode(".png", picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1])
 
 
 @contextmanager

@@ -14,12 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagine_kernels.errors import LabelError
+from imagine_kernels.records.counting import CountState
 
 if TYPE_CHECKING:
     import pandas as pd
 
 #: What the rows of a whole sample are called in the column ``taxon`` of a table of quantities.
 TOTALS = frozenset({"all objects", "all cells", "all valves"})
+#: Column of `Sample.objects` with the rule after which an object is proposed for removal; empty for most.
+PROPOSED_REMOVAL = "object_proposed_removal"
+#: The label of what nobody has named.
+UNIDENTIFIED = "unidentified"
 Status = Literal["predicted", "validated", "dubious", "discarded"]
 STATUSES: tuple[Status, ...] = ("predicted", "validated", "dubious", "discarded")
 
@@ -106,11 +111,28 @@ class Sample:
         """The part that carries labels."""
         return self.where(self.objects["label"].to_numpy() != "")
 
+    @property
+    def pictured(self) -> Sample:
+        """The part whose objects have a picture."""
+        return self.where(self.objects["file"].to_numpy() != "")
+
     def where(self, rows: NDArray[Any] | Sequence[int]) -> Sample:
         """The given rows: a boolean mask (n,) or integer positions."""
         chosen = np.asarray(rows)
         positions = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
         return replace(self, objects=self.objects.iloc[positions].reset_index(drop=True))
+
+    def filled(self, columns: Mapping[str, NDArray[Any]], object_ids: Sequence[str]) -> Sample:
+        """The same with columns (n,) that were measured on n objects added, and gaps in those it has filled; what the data say stays."""
+        import pandas as pd
+
+        measured = pd.DataFrame(dict(columns), index=pd.Index(list(object_ids), name="object_id"))
+        objects = self.objects.copy()
+        ids = objects["object_id"].tolist()
+        for name in measured.columns:
+            values = measured[name].reindex(ids).to_numpy()
+            objects[name] = objects[name].where(objects[name].notna(), values) if name in objects else values
+        return replace(self, objects=objects)
 
     def in_order_of(self, predictions: Predictions) -> pd.DataFrame:
         """The rows that were predicted, in the order of the predictions.
@@ -129,6 +151,13 @@ class Sample:
             missing = predictions.object_id[rows.index(-1)]
             raise LabelError(f"The object {missing!r} was predicted but is not in {self.name}: identify this sample again.")
         return self.objects.iloc[rows]
+
+    def with_parts(self, parts: Sample, *, of: Sequence[str]) -> Sample:
+        """The same with further objects at the end, and without those, by id, that they are parts of."""
+        import pandas as pd
+
+        left = self.objects[~self.objects["object_id"].isin(list(of))]
+        return replace(self, objects=pd.concat([left, parts.objects], ignore_index=True))
 
     def with_problems(self, more: Sequence[Problem]) -> Sample:
         """The same sample with further problems noted."""
@@ -181,6 +210,16 @@ class Predictions:
             label=top,
             status=np.full(len(values), "predicted", dtype=object),
         )
+
+    @classmethod
+    def of_labels(cls, sample: Sample) -> Predictions:
+        """What the labels of a sample say without a model: of an object its label, else `UNIDENTIFIED`, with certainty."""
+        given, said = (sample.objects[name].to_numpy(dtype=object) for name in ("label", "status"))
+        label = np.where(given == "", UNIDENTIFIED, given).astype(object)
+        classes, at = np.unique(label.astype(str), return_inverse=True)
+        status = np.where(np.isin(said, STATUSES), said, np.where(given == "", "predicted", "validated")).astype(object)
+        certain = cls.of(sample.objects["object_id"].to_numpy(dtype=object), classes.tolist(), np.eye(len(classes))[at])
+        return replace(certain, label=label, status=status)
 
     @classmethod
     def empty(cls, classes: Sequence[str] = ()) -> Predictions:
@@ -247,11 +286,14 @@ class Measurements:
         Sentences that a reader of the tables must know: what is missing, what was left out and why.
     alerts : tuple of str
         Sentences that somebody must act on, such as a harmful species above its threshold, each with its figures.
+    counting : tuple of CountState
+        How far the count of each sample is, where it goes on until enough is counted.
     """
 
     tables: Mapping[str, pd.DataFrame]
     notes: tuple[str, ...] = ()
     alerts: tuple[str, ...] = ()
+    counting: tuple[CountState, ...] = ()
 
     @property
     def main(self) -> str | None:

@@ -11,13 +11,14 @@ import pytest
 from flowcam_runs import FIELDS, ROW, list_text, particles, save, write_run
 from PIL import Image
 
-from imagine_kernels.errors import DataError, DataNotFound, FormatError, UnsafeArchive
+from imagine_kernels.errors import DataError, FormatError, UnsafeArchive
 from imagine_kernels.files import Files
 from imagine_kernels.formats.flowcam import read_flowcam
 from imagine_kernels.formats.flowcam_checks import check_runs
 from imagine_kernels.formats.flowcam_run import read_classes, run_of
 from imagine_kernels.formats.particle_list import column_of, read_list
 from imagine_kernels.formats.visualspreadsheet import LAYOUT, run_files
+from imagine_kernels.media.collages import check_collages
 
 
 def whats(sample) -> list[str]:
@@ -118,15 +119,49 @@ def test_an_exported_table_opens_without_its_list(tmp_path: Path, quoted: bool):
     assert read_flowcam(folder / "r.csv", {}).objects["object_id"].tolist() == ["r_1", "r_2"]
 
 
-def test_a_missing_collage_costs_its_own_particles_only(tmp_path: Path):
+def test_a_missing_collage_costs_its_own_pictures_only(tmp_path: Path):
     rows = particles(4, collage_file=["r_000001.tif", "r_000002.tif", "r_000003.tif", "r_000003.tif"])
     sample = read_flowcam(write_run(tmp_path / "run", rows), {})
-    assert sample.objects["object_id"].tolist() == ["r_1"]
-    assert [problem.item for problem in sample.problems] == ["r_000002.tif", "r_000003.tif"]
-    assert whats(sample)[1] == "the collage is missing, and with it 2 particles of r.lst"
+    assert sample.objects["object_id"].tolist() == ["r_1", "r_2", "r_3", "r_4"]
+    assert sample.objects["file"].tolist() == ["r_000001.tif", "", "", ""]
+    assert sample.pictured.objects["object_id"].tolist() == ["r_1"]
+    assert [(problem.item, problem.severity) for problem in sample.problems] == [
+        ("r_000002.tif", "warning"), ("r_000003.tif", "warning"),
+    ]  # fmt: skip
+    assert whats(sample)[1] == (
+        "the collage is missing: 2 particles of r.lst have no picture and can be measured but not identified"
+    )
     assert sample.objects.iloc[0][["acq_particles_listed", "acq_particles_lost"]].tolist() == [4, 3]
-    with pytest.raises(DataNotFound, match="the collage is missing"):
-        read_flowcam(write_run(tmp_path / "none", rows[1:]), {})
+    assert check_collages(sample) == []
+    assert check_runs(sample) == []
+
+
+def test_a_run_without_any_collage_opens_as_its_table(tmp_path: Path):
+    folder = write_run(tmp_path / "run", particles(5, collage_file=["a.tif"] * 3 + ["b.tif"] * 2), collages=())
+    sample = read_flowcam(folder, {})
+    assert set(sample.objects["file"]) == {""}
+    assert sample.objects["object_esd_um"].tolist() == [4.4814] * 5
+    assert [problem.item for problem in sample.problems] == ["a.tif", "b.tif"]
+
+
+def test_a_table_that_was_exported_without_places_opens_too(tmp_path: Path):
+    text = "Particle ID,Diameter (ABD) (µm),Diameter (ESD) (µm),Area (ABD) (µm²),Calibration Factor\n1,1.4,4.5,1.6,0.55\n2,2.8,9.0,6.2,0.55\n"
+    (tmp_path / "run 7.csv").write_text(text, encoding="utf-8")
+    sample = read_flowcam(tmp_path, {})
+    assert (sample.layout, sample.objects["object_id"].tolist()) == (LAYOUT, ["run 7_1", "run 7_2"])
+    assert sample.objects["object_abd_um"].tolist() == [1.4, 2.8]
+    assert whats(sample) == [
+        "it names no collage: 2 particles of run 7.csv have no picture and can be measured but not identified"
+    ]
+    # Beside a list it may be of the same run.
+    beside = write_run(tmp_path / "beside", particles(3))
+    shutil.copy(tmp_path / "run 7.csv", beside)
+    assert len(read_flowcam(beside, {})) == 3
+    shutil.rmtree(beside)
+    # A part of the place is a mistake, and other tables are none of particles.
+    (tmp_path / "run 7.csv").write_text(text.replace("Calibration Factor", "Image X"), encoding="utf-8")
+    with pytest.raises(DataError):
+        read_flowcam(tmp_path, {})
 
 
 def test_several_runs_are_one_sample_and_a_list_that_repeats_another_is_left_out(tmp_path: Path):

@@ -103,6 +103,19 @@ def test_pictures_of_a_sample_go_through_the_cutter(tmp_path: Path, colour: np.n
     assert isinstance(found[1], ImageError)
 
 
+def test_a_model_sees_grey_and_a_file_is_in_colour(tmp_path: Path, colour: np.ndarray):
+    Image.fromarray(colour[..., 0]).save(tmp_path / "grey.tif", compression="tiff_lzw")
+    table = pd.DataFrame([row(1, 2, 10, 12)] * 2).assign(object_id=["a", "b"], file=["c.tif", "grey.tif"], label="", status="")
+    with Pictures(Sample(name="s", source=tmp_path, layout="run", objects=table, cut_from="collage")) as pictures:
+        assert pictures.load(0).shape == (12, 10)
+        with Image.open(io.BytesIO(pictures.data(0))) as found:
+            assert found.mode == "RGB"
+            np.testing.assert_array_equal(np.array(found), colour[2:14, 1:11])
+        with Image.open(io.BytesIO(pictures.data(1))) as found:
+            assert found.mode == "L"
+            np.testing.assert_array_equal(np.array(found), colour[2:14, 1:11, 0])
+
+
 @pytest.mark.parametrize("level", [120, 180, 230])
 def test_a_background_of_any_grey_becomes_white_and_the_particle_stays_in_proportion(level: int):
     rng = np.random.default_rng(1)

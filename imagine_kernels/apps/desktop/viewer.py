@@ -124,7 +124,7 @@ def _open(
             raise SettingError(f"{place} is identified already: leave model and settings out, or give the sample itself.")
         result = workflow.result(place)
         return Opened(sample=result.sample, result=result, folder=place)
-    sample = workflow.open(place, **given)
+    sample = workflow.open(place, progress=progress, **given)
     try:
         bundle = workflow.model(model)
     except (UnknownName, BundleError) as error:
