@@ -27,3 +27,8 @@ def home_url() -> str | None:
         return given
     base = os.environ.get("JUPYTERHUB_BASE_URL")
     return f"{base.rstrip('/')}/hub/home" if base else None
+
+
+def desktop_url() -> str | None:
+    """The page with napari on a desktop; None where this server has none."""
+    return os.environ.get("IMAGINE_DESKTOP_URL") or None

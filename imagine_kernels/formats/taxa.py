@@ -53,6 +53,19 @@ def read_taxa(path: Path | str | None = None) -> pd.DataFrame:
     return pd.concat([own, shipped[~shipped["name"].isin(own["name"])]], ignore_index=True)
 
 
+def read_label_names(path: Path | str) -> list[tuple[str, str]]:
+    """The names in a label set as CSV or TSV, each with its AphiaID or an empty text, without loading anything heavy.
+
+    Raises
+    ------
+    DataNotFound
+        There is no such file.
+    FormatError
+        It lacks the column ``name``.
+    """
+    return list({row["name"]: row.get("aphia_id", "") for _, row in _rows(Path(path), ("name",))}.items())
+
+
 def read_watch_list(path: Path | str | None = None) -> pd.DataFrame:
     """A watch list of harmful algae as CSV or TSV; without a path the shipped example.
 

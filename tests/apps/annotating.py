@@ -25,7 +25,7 @@ RNG = np.random.default_rng(11)
 class Page:
     """Asks the app as the page does, through its part: by verb, with JSON, and hears what it is told."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, person: str = "anna") -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, person: str = "anna", *, of: str = "zooscan") -> None:
         self._news = threading.Condition()
         self.told: list[tuple[str, Any]] = []
         self._answers: dict[int, tuple[dict[str, Any], list[bytes]]] = {}
@@ -35,7 +35,7 @@ class Page:
         monkeypatch.setattr(parts, "built", lambda name: built(name) if (parts.STATIC / name).is_file() else "")
         monkeypatch.setenv("JUPYTERHUB_USER", person)
         self.person, self._environment = person, monkeypatch
-        self.app = AnnotateApp(use_case("zooscan"))
+        self.app = AnnotateApp(use_case(of))
         monkeypatch.setattr(self.app.part, "send", self._heard)
 
     def ask(self, verb: str, **given: Any) -> Any:

@@ -37,8 +37,8 @@ def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pages]:
     monkeypatch.setattr(following.Follower.__init__, "__kwdefaults__", {"every_s": 0.05})
     held: list[Page] = []
 
-    def open_(person: str = "anna") -> Page:
-        held.append(Page(monkeypatch, person))
+    def open_(person: str = "anna", of: str = "zooscan") -> Page:
+        held.append(Page(monkeypatch, person, of=of))
         return held[-1]
 
     yield open_
@@ -67,6 +67,17 @@ def page(pages: Pages, dive: Path) -> Page:
 
 def shared(page: Page, who: str, role: str) -> None:
     page.app.current().project.give_role(f"user:{who}", role)  # type: ignore[arg-type]
+
+
+def test_a_project_begins_with_the_labels_that_come_along(pages: Pages, dive: Path) -> None:
+    page = pages(of="flowcam")
+    (name,) = page.ask("hello")["label_sets"]
+    with pytest.raises(Refused, match=f"known: {name}"):
+        page.ask("create", name="Bloom", folder=str(dive), label_set="of the moon")
+    tree = page.ask("create", name="Bloom", folder=str(dive), label_set=name)["tree"]
+    labels = {each["path"][-1]: each["aphia_id"] for each in tree["labels"]}
+    assert len(labels) == 95
+    assert labels["Actinoptychus senarius"] == 148948
 
 
 def test_a_project_is_made_of_a_folder(page: Page) -> None:

@@ -22,10 +22,10 @@ class Annotators:
         self.home = home
         self._servers: dict[str, Server] = {}
 
-    def server(self, person: str) -> Server:
+    def server(self, person: str, **environment: str) -> Server:
         """The server of a person, started when first asked for."""
         if person not in self._servers:
-            self._servers[person] = Server(self.home, spare_kernels=False, JUPYTERHUB_USER=person)
+            self._servers[person] = Server(self.home, spare_kernels=False, JUPYTERHUB_USER=person, **environment)
         return self._servers[person]
 
     def folder(self, name: str) -> Path:

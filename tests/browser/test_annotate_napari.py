@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from annotating_media import SIZE, scene
@@ -61,3 +62,26 @@ def test_what_is_drawn_in_napari_appears_in_the_browser(annotate: Callable[..., 
     assert (stored.annotation.labels[0].annotator, stored.annotation.shape.numbers) == ("ben", pytest.approx(done["drawn"]))
     assert [event.kind for event in project.history(done["new"])] == ["create"]
     store.close()
+
+
+def test_a_server_with_a_desktop_leads_to_it(
+    annotate: Callable[..., AnnotatePage], annotators: Annotators, annotate_pictures: Path
+) -> None:
+    scene(annotators.folder("Deep dive") / "scan.png", seed=4)
+    annotators.server("diver", IMAGINE_DESKTOP_URL="/user/diver/imagine/desktop")
+    page = annotate("diver")
+    page.make_project("Deep dive & wreck", "Deep dive")
+    page.page.click("[data-act=project-menu]")
+    link = page.page.get_by_role("menuitem", name="Open in napari")
+    expect(link).to_have_attribute("href", "/user/diver/imagine/desktop?project=Deep%20dive%20%26%20wreck")
+    expect(link).to_have_attribute("target", "_blank")
+    for _ in range(4):
+        page.page.keyboard.press("ArrowDown")
+    expect(link).to_be_focused()
+    page.page.screenshot(path=annotate_pictures / "open-in-napari.png")
+
+    other = annotate("anna")
+    other.make_project("Shallow", "Deep dive")
+    other.page.click("[data-act=project-menu]")
+    expect(other.page.get_by_role("menuitem", name="Export")).to_be_visible()
+    expect(other.page.get_by_role("menuitem", name="Open in napari")).to_have_count(0)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from imagine_kernels.annotation.label_files import read_labels
 from imagine_kernels.errors import DataNotFound, FormatError
-from imagine_kernels.formats.taxa import FLOWCAM_TAXA, read_taxa, read_watch_list
+from imagine_kernels.formats.taxa import FLOWCAM_TAXA, read_label_names, read_taxa, read_watch_list
 from imagine_kernels.measures.biovolume import GROUPS, SHAPES
 
 
@@ -73,3 +75,17 @@ def test_a_table_that_is_not_there_or_not_a_table_is_refused(tmp_path: Path):
     (tmp_path / "t.csv").write_text("name,living\nA,perhaps\n")
     with pytest.raises(FormatError, match="says 'perhaps' of living"):
         read_taxa(tmp_path / "t.csv")
+
+
+def test_the_names_of_a_label_set_are_read_without_anything_heavy(tmp_path):
+    table = read_taxa()
+    numbers = [
+        "" if number is None else str(number)
+        for number in table["aphia_id"].astype(object).where(table["aphia_id"].notna(), None)
+    ]
+    assert read_label_names(FLOWCAM_TAXA) == list(zip(table["name"], numbers, strict=True))
+    own = tmp_path / "own.tsv"
+    own.write_text("name\tcolor\nTripos\tred\nTripos\tblue\n\tgreen\n")
+    assert read_label_names(own) == [("Tripos", "")]
+    code = "import sys; from imagine_kernels.formats.taxa import *; read_label_names(FLOWCAM_TAXA); assert 'pandas' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -32,6 +32,8 @@ from jinja2 import Environment, FileSystemLoader
 from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
+from tornado.ioloop import IOLoop
+from tornado.web import Application
 
 from imagine_kernels.annotation import Filter, Person, Projects
 from imagine_kernels.records import Label, Medium
@@ -225,6 +227,21 @@ class TestWithoutDesktop:
         )
         with pytest.raises(DesktopError, match="start one of a size with a desktop"):
             running.run_async(session.Desktop().open("Reef"))
+
+    @pytest.mark.parametrize("lacking", ["", "This server has no desktop."])
+    def test_apps_are_told_where_the_desktop_is(self, lacking: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(handlers.ADDRESS, "")
+        monkeypatch.setattr(handlers, "why_not", lambda: lacking)
+        monkeypatch.setattr(handlers.atexit, "register", lambda function: None)
+
+        async def check() -> None:
+            app = SimpleNamespace(base_url="/user/anna/", web_app=Application(), io_loop=IOLoop.current())
+            handlers.add_desktop(app, idle_s=0)
+            for each in app.web_app.settings.values():
+                getattr(each, "stop", lambda: None)()
+
+        running.run_async(check())
+        assert os.environ[handlers.ADDRESS] == ("" if lacking else "/user/anna/imagine/desktop")
 
     def test_the_page_says_it_and_asks_for_nothing(self) -> None:
         page = Environment(loader=FileSystemLoader(handlers.HERE), autoescape=True).get_template("page.html")

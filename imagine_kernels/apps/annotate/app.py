@@ -18,8 +18,8 @@ from imagine_kernels.apps.annotate import places
 from imagine_kernels.apps.annotate.arriving import Arriving
 from imagine_kernels.apps.annotate.checking import Checking
 from imagine_kernels.apps.annotate.helping import Helping
-from imagine_kernels.apps.surroundings import folder_roots, home_url
-from imagine_kernels.errors import DataError, ImagineError
+from imagine_kernels.apps.surroundings import desktop_url, folder_roots, home_url
+from imagine_kernels.errors import DataError, ImagineError, UnknownName
 from imagine_kernels.files import plain_name
 from imagine_kernels.widgets.browse import FolderBrowser
 from imagine_kernels.widgets.meter import Meter
@@ -172,10 +172,12 @@ class AnnotateApp:
                 if each.use_case in ("", self.workflow.name)
             ],
             "trees": list(store.trees.names()),
+            "label_sets": list(declared.label_sets),
             "formats": formats(),
             "reads": list(_READS),
             "keys": places.keys(person.name),
             "home_url": home_url(),
+            "desktop_url": desktop_url(),
         }
 
     def create(self, given: Mapping[str, Any], _: Buffers) -> Json:
@@ -357,13 +359,17 @@ class AnnotateApp:
         return {}
 
     def _labels(self, given: Mapping[str, Any]) -> tuple[Any, list[str]] | None:
-        """The labels in an uploaded file, read before anything is made of them."""
-        if not given.get("labels"):
+        """The labels of a set that comes along or in an uploaded file, read before anything is made of them."""
+        sets = self.workflow.declaration.label_sets
+        if given.get("label_set") and given["label_set"] not in sets:
+            raise UnknownName.among("label set", str(given["label_set"]), sets)
+        if not given.get("labels") and not given.get("label_set"):
             return None
         from imagine_kernels.annotation import label_files
         from imagine_kernels.apps.annotate.exchanging import told
 
-        labels, problems = label_files.read_labels(self.uploads.arrived(given["labels"]))
+        source = sets[given["label_set"]] if given.get("label_set") else self.uploads.arrived(given["labels"])
+        labels, problems = label_files.read_labels(source)
         return labels, told(problems)
 
     def _new_tree(self, name: str, labels: Any) -> LabelTree:

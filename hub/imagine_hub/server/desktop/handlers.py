@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import json
+import os
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +39,8 @@ LONGEST_NAME = 200
 PIECE = 64 * 1024
 # Messages that a hand sends (RFC 6143, 7.5.4 and 7.5.5): a key, the mouse. All others the page sends by itself.
 BY_HAND = (4, 5)
+#: Says to the apps, whose kernels this server starts, where the desktop is.
+ADDRESS = "IMAGINE_DESKTOP_URL"
 
 
 class PageHandler(JupyterHandler):
@@ -194,6 +197,7 @@ def add_desktop(app: ServerApp, *, idle_s: float) -> None:
         ]
         # JupyterLab's launcher shows it where there is one.
         settings.setdefault("page_config_data", {})["imagineDesktop"] = True
+        os.environ[ADDRESS] = place
         settings["imagine_desktop_watch"] = watch = PeriodicCallback(desktop.rest, EVERY_MS)
         app.io_loop.add_callback(watch.start)
         atexit.register(desktop.drop)

@@ -97,7 +97,7 @@ function ProjectMenu() {
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!open) return;
-    box.current?.querySelector<HTMLElement>(".ik-menu button")?.focus();
+    box.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus();
     const outside = (event: Event) => {
       if (!event.composedPath().includes(box.current!)) setOpen(false);
     };
@@ -105,7 +105,7 @@ function ProjectMenu() {
     return () => window.removeEventListener("pointerdown", outside);
   }, [open]);
   const keys = (event: KeyboardEvent) => {
-    const items = [...(box.current?.querySelectorAll<HTMLElement>(".ik-menu button") ?? [])];
+    const items = [...(box.current?.querySelectorAll<HTMLElement>("[role=menuitem]") ?? [])];
     const at = items.indexOf(event.target as HTMLElement);
     if (!open) return;
     if (event.key === "Escape") {
@@ -138,6 +138,12 @@ function ProjectMenu() {
           {page.mayEdit && item("import", "Import", "annotations of another tool")}
           {page.mayEdit && item("add-media", "Add media", "pictures, videos, recordings")}
           {item("find", "Find the files", "where they have been moved")}
+          {page.hello?.desktop_url && (
+            <a role="menuitem" data-kind="napari" href={`${page.hello.desktop_url}?project=${encodeURIComponent(page.project!.name)}`} target="_blank" rel="noopener" onClick={() => setOpen(false)}>
+              <span>Open in napari</span>
+              <span class="ik-muted ik-small">on a desktop, in a tab of its own</span>
+            </a>
+          )}
         </div>
       )}
     </div>

@@ -9,7 +9,7 @@ import { sync } from "./following";
 import { Files, send } from "./files";
 
 type From = "folder" | "files";
-type Labels = "none" | "tree" | "file";
+type Labels = "none" | "set" | "tree" | "file";
 
 export function Create({ onDone }: { onDone: () => void }) {
   const page = usePage();
@@ -22,6 +22,8 @@ export function Create({ onDone }: { onDone: () => void }) {
   const [files, setFiles] = useState<File[]>([]);
   const [labels, setLabels] = useState<Labels>("none");
   const [tree, setTree] = useState(trees[0] ?? "");
+  const sets = page.hello!.label_sets;
+  const [labelSet, setLabelSet] = useState(sets[0] ?? "");
   const [labelFile, setLabelFile] = useState<File[]>([]);
   const [busy, setBusy] = useState("");
   const [error, setError] = useState("");
@@ -48,6 +50,7 @@ export function Create({ onDone }: { onDone: () => void }) {
         description: description.trim(),
         ...(from === "folder" ? { folder } : { upload: sent[0] }),
         tree: labels === "tree" ? tree : null,
+        label_set: labels === "set" ? labelSet : null,
         labels: labelPath,
       });
       const problems: string[] = [];
@@ -97,9 +100,17 @@ export function Create({ onDone }: { onDone: () => void }) {
         <legend class="ik-label">Labels</legend>
         <div class="ik-cluster">
           {choice("labels", "none" as Labels, labels, setLabels, "Begin without, and add them while working")}
+          {sets.length > 0 && choice("labels", "set" as Labels, labels, setLabels, sets.length > 1 ? "A set that comes along" : sets[0]!)}
           {trees.length > 0 && choice("labels", "tree" as Labels, labels, setLabels, "A tree that is there")}
           {choice("labels", "file" as Labels, labels, setLabels, "From a file")}
         </div>
+        {labels === "set" && sets.length > 1 && (
+          <Field label="Set">
+            <select class="ik-select" value={labelSet} onChange={(event) => setLabelSet(event.currentTarget.value)}>
+              {sets.map((each) => <option key={each} value={each}>{each}</option>)}
+            </select>
+          </Field>
+        )}
         {labels === "tree" && (
           <Field label="Tree">
             <select class="ik-select" value={tree} onChange={(event) => setTree(event.currentTarget.value)}>

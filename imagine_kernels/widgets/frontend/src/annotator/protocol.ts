@@ -69,12 +69,16 @@ export interface Hello {
   projects: ProjectSummary[];
   /** Names of label trees that a new project may use. */
   trees: string[];
+  /** Names of label sets that come along with the use case. */
+  label_sets: string[];
   /** What can be imported and exported, by name of the format, with a few words for people. */
   formats: { name: string; words: string; writes: boolean }[];
   reads: string[];
   /** What the person has changed of the keys: action to key. */
   keys: Record<string, string>;
   home_url: string | null;
+  /** The page with napari on a desktop; null where this server has none. */
+  desktop_url: string | null;
 }
 
 export interface Project {
