@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagine_kernels import catalog
-from imagine_kernels.errors import DataNotFound, FormatError, UnknownName
+from imagine_kernels.errors import DataNotFound, FormatError, LabelError, UnknownName
 from imagine_kernels.records import Confusion, Measurements, Predictions, Problem, Sample, Status
 from imagine_kernels.settings import placed, writing
 from imagine_kernels.use_case import UseCase
@@ -99,6 +99,36 @@ class Result:
     def corrected(self, object_ids: Sequence[str], *, label: str | None = None, status: Status = "validated") -> Result:
         """The same with some objects moved to another label (None keeps theirs) or given another status."""
         return replace(self, predictions=self.predictions.corrected(object_ids, label=label, status=status))
+
+    def where(self, rows: NDArray[np.bool_]) -> Result:
+        """The part with the objects of a mask (n,)."""
+        places = None if self.places is None else self.places[rows]
+        return replace(self, sample=self.sample.where(rows), predictions=self.predictions[rows], places=places)
+
+    def with_parts(self, parts: Result, *, of: str, keep_whole: bool = False) -> Result:
+        """The same with the parts of an object at the end; the object itself stays only with `keep_whole`.
+
+        Parts lie among the others where the object lies, until the sample is identified anew.
+
+        Raises
+        ------
+        LabelError
+            There is no such object, or the parts were identified by another model.
+        """
+        first, more = self.predictions, parts.predictions
+        row = np.flatnonzero(first.object_id == of)
+        if not row.size:
+            raise LabelError(f"There is no object {of!r} in {self.name}: name one of those that were identified.")
+        if first.classes != more.classes:
+            raise LabelError(
+                f"The parts of {of} were identified by another model: identify them by {self.model.get('name', 'its own')}."
+            )
+        columns = ("object_id", "probabilities", "label", "status")
+        both: dict[str, Any] = {name: np.concatenate([getattr(first, name), getattr(more, name)]) for name in columns}
+        joined = replace(first, **both)
+        places = None if self.places is None else np.concatenate([self.places, np.repeat(self.places[row], len(more), axis=0)])
+        whole = replace(self, sample=self.sample.with_parts(parts.sample, of=()), predictions=joined, places=places)
+        return whole if keep_whole else whole.where(joined.object_id != of)
 
     def measure(self, **given: Any) -> Measurements:
         """The quantities with their intervals; settings given here override those the sample was opened with.

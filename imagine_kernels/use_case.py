@@ -14,6 +14,7 @@ from typing import Any
 
 from imagine_kernels.errors import SettingError, UnknownName
 from imagine_kernels.records import Confusion, Measurements, Predictions, Problem, Progress, Sample
+from imagine_kernels.records.cuts import Lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +83,9 @@ class UseCase:
         For the card on the home page.
     unit_noun : str
         What the scientist calls one thing that is identified: ``"vignette"``.
-    read : callable ``(path, settings) -> Sample``
-        Opens a file, folder or zip in any layout that the use case knows.
+    read : callable ``(path, settings, progress) -> Sample``
+        Opens a file, folder or zip in any layout that the use case knows. What takes long calls ``progress(done, total, what)`` as it goes on,
+        which raises `Cancelled` once nobody waits for it any more; without `progress` (None) nobody looks.
     check : callable ``(sample, progress) -> list of Problem``
         Looks into every medium of an opened sample and says what is wrong.
     task : object
@@ -101,13 +103,24 @@ class UseCase:
         What the grid can sort and filter by, label for people to column of `Sample.objects`.
     reads : tuple of str
         The layouts it opens, for people.
+    removal_rules : mapping of str to str
+        Rules after which objects are proposed for removal, each with a sentence for people; the rule of an object is in the column
+        `imagine_kernels.records.PROPOSED_REMOVAL` of `Sample.objects`.
+    label_sets : mapping of str to Path
+        Label sets that come along, name for people to CSV with ``name`` and ``aphia_id`` (the number of WoRMS): a new annotation project may
+        begin with one, and an object may get any of its names.
+    label_marks : mapping of str to str
+        Marks that people put in brackets behind the taxon of an object, as in ``Navicula (fragment)``, each with its key in the app.
+    divide : callable ``(sample, cuts) -> Sample``, optional
+        The parts of objects that are several, by the lines that divide each (object id → lines in px of its picture), as objects of their own,
+        in the order of the cuts; see `imagine_kernels.records.cuts`. None where objects are not divided.
     """
 
     name: str
     title: str
     sentence: str
     unit_noun: str
-    read: Callable[[Path, Mapping[str, Any]], Sample]
+    read: Callable[[Path, Mapping[str, Any], Progress | None], Sample]
     check: Callable[[Sample, Progress | None], list[Problem]]
     task: Any
     measure: Callable[[Sample, Predictions, Confusion | None, Mapping[str, Any]], Measurements]
@@ -117,6 +130,10 @@ class UseCase:
     splits_by: tuple[str, ...] = ()
     sorts: Mapping[str, str] = field(default_factory=dict)
     reads: tuple[str, ...] = ()
+    removal_rules: Mapping[str, str] = field(default_factory=dict)
+    label_sets: Mapping[str, Path] = field(default_factory=dict)
+    label_marks: Mapping[str, str] = field(default_factory=dict)
+    divide: Callable[[Sample, Mapping[str, Lines]], Sample] | None = None
 
     def read_settings(self, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """All settings with the given ones read and the others at their defaults."""

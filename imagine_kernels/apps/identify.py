@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from imagine_kernels import settings
 from imagine_kernels.apps.surroundings import folder_roots, home_url
 from imagine_kernels.errors import Cancelled, ImagineError
+from imagine_kernels.formats.taxa import read_label_names
 from imagine_kernels.widgets.browse import FolderBrowser
 from imagine_kernels.widgets.meter import Meter
 from imagine_kernels.widgets.part import Part, Reply, unexpected
@@ -82,6 +83,9 @@ class IdentifyApp:
                 "correct": lambda given, buffers: self.current().correct(given, buffers),
                 "undo": lambda given, buffers: self.current().undo(given, buffers),
                 "redo": lambda given, buffers: self.current().redo(given, buffers),
+                "cut": lambda given, _: self.current().cut(given),
+                "divide": lambda given, _: self.current().divide(given),
+                "join": lambda given, _: self.current().join(given),
                 "sync": lambda given, buffers: self.current().sync(given, buffers),
                 "download": self.download,
                 "download-part": self.downloads.part,
@@ -145,6 +149,11 @@ class IdentifyApp:
                 for each in declared.settings
             ],
             "reads": list(declared.reads),
+            "label_sets": [
+                {"name": each, "labels": [{"name": name, "aphia_id": number} for name, number in read_label_names(path)]}
+                for each, path in declared.label_sets.items()
+            ],
+            "marks": [{"name": name, "key": key} for name, key in declared.label_marks.items()],
             # The database library takes half a second to load, so these follow as an event of their own.
             "recent": [],
             "home_url": home_url(),
@@ -238,15 +247,20 @@ class IdentifyApp:
         if path is None:
             meter(0, 0, "Preparing the bundled sample")
             path = self.workflow.bundled_sample()
-        meter(0, 0, f"Opening {path.name}")
+        opening = f"Opening {path.name}"
+        meter(0, 0, opening)
         bundle = self.workflow.model(model)
         mark = fingerprint(path, values)
         known = self.store().find(self.workflow.name, mark, bundle.model_hash)
         if known is not None and (settings.results_folder() / known.id).is_dir():
             self._reopen(known.id)
             return
-        sample = self.workflow.open(path, **values)
-        _stop_if(cancel)
+        sample = self.workflow.open(
+            path,
+            progress=lambda done, total, what: meter(done, total, f"{opening}: {what}" if total else opening),
+            cancel=cancel,
+            **values,
+        )
         unit = self.workflow.declaration.unit_noun
         result = self.workflow.identify(
             sample,
@@ -262,10 +276,11 @@ class IdentifyApp:
         self._show(WorkSession(self.workflow, self.store(), session, result, self.part.tell))
 
     def _reopen(self, session_id: str) -> None:
+        from imagine_kernels.apps.dividing import pool_of
         from imagine_kernels.apps.session import WorkSession
 
         session = self.store().session(session_id)
-        result = self.workflow.result(settings.results_folder() / session.id)
+        result = pool_of(self.workflow, settings.results_folder() / session.id)
         self._show(WorkSession(self.workflow, self.store(), session, result, self.part.tell))
 
     def _show(self, session: WorkSession) -> None:

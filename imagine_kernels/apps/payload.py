@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imagine_kernels.records import PROPOSED_REMOVAL
+from imagine_kernels.records.cuts import MULTIPLE, MULTIPLES_ABOVE
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -31,10 +34,12 @@ def columns(result: Result, sizes: NDArray[np.uint16]) -> tuple[dict[str, Any], 
     Returns
     -------
     names : dict
-        ``ids``, ``classes``, ``samples``, ``sorts``.
+        ``ids``, ``classes``, ``samples``, ``sorts``, ``proposals``; ``multiples_above``: the probability from which on an object is likely
+        several, None where that is not known.
     buffers : list of bytes
         Probabilities (n, k) float32; sample number uint16; sizes (n, 2) uint16; mm per px float32; label number uint16; status number uint8;
-        then one float32 column per entry of ``sorts``. Little-endian.
+        then one float32 column per entry of ``sorts``; then the rule that proposes to remove each object, by its number in ``proposals`` from
+        1, 0 for most, uint8; then the probability that each is several, float32, where that is known. Little-endian.
     """
     predictions, objects = result.predictions, result.sample.objects
     n = len(predictions)
@@ -44,11 +49,14 @@ def columns(result: Result, sizes: NDArray[np.uint16]) -> tuple[dict[str, Any], 
     # The first label is the most probable one; what people made of it comes from the history, so that undo leads back to it.
     label = predictions.probabilities.argmax(axis=1) if len(predictions.classes) else np.zeros(n)
     status = np.zeros(n, dtype=np.uint8)
+    proposals, rule = _proposals(result)
     names = {
         "ids": predictions.object_id.tolist(),
         "classes": list(predictions.classes),
         "samples": samples,
         "sorts": list(sorts),
+        "proposals": proposals,
+        "multiples_above": _multiples_above(result),
     }
     buffers = [
         _bytes(predictions.probabilities, "<f4"),
@@ -58,6 +66,8 @@ def columns(result: Result, sizes: NDArray[np.uint16]) -> tuple[dict[str, Any], 
         _bytes(label, "<u2"),
         _bytes(status, "u1"),
         *(_bytes(column.to_numpy(dtype=np.float32), "<f4") for column in sorts.values()),
+        _bytes(rule, "u1"),
+        *([_bytes(objects[MULTIPLE].to_numpy(dtype=np.float32), "<f4")] if names["multiples_above"] is not None else []),
     ]
     return names, buffers
 
@@ -68,6 +78,28 @@ def _bytes(values: NDArray[Any], dtype: str) -> bytes:
 
 def _numeric(objects: pd.DataFrame, column: str) -> bool:
     return column in objects and objects[column].dtype.kind in "fiu"
+
+
+def _multiples_above(result: Result) -> float | None:
+    if result.declaration.divide is None or not result.sample.cut_from or not _numeric(result.sample.objects, MULTIPLE):
+        return None
+    given = result.sample.settings.get(MULTIPLES_ABOVE)
+    return 0.5 if given is None else float(given)
+
+
+def _proposals(result: Result) -> tuple[list[dict[str, str]], NDArray[np.uint8]]:
+    """The rules that propose objects for removal, and the number of its rule for each of n objects, from 1."""
+    objects = result.sample.objects
+    number = np.zeros(len(objects), dtype=np.uint8)
+    if PROPOSED_REMOVAL not in objects:
+        return [], number
+    column = objects[PROPOSED_REMOVAL].fillna("").astype(str).to_numpy()
+    declared = result.declaration.removal_rules
+    # A saved result may hold a rule that this version no longer declares.
+    rules = [rule for rule in dict.fromkeys([*declared, *sorted(set(column.tolist()))]) if rule]
+    for i, rule in enumerate(rules[:255]):
+        number[column == rule] = i + 1
+    return [{"rule": rule, "name": rule.capitalize(), "sentence": declared.get(rule, "")} for rule in rules[:255]], number
 
 
 def _numbered(values: Sequence[Any]) -> tuple[NDArray[np.uint16], list[str]]:
@@ -84,6 +116,8 @@ def correction_row(correction: Correction) -> dict[str, Any]:
         "label": correction.label,
         "status": correction.status,
         "undoes": correction.undoes,
+        # None where nothing was divided; none where an object was joined again.
+        "parts": None if correction.cut is None else list(correction.cut.parts),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from imagine_kernels.records import TOTALS, Measurements
+from imagine_kernels.records import TOTALS, CountState, Measurements
 from imagine_kernels.units import UNITS, corrected, limits, split_unit
 
 if TYPE_CHECKING:
@@ -16,11 +16,12 @@ _NAMES = {
     "biovolume_ellipsoidal": "Biovolume, ellipsoidal",
     "relative_abundance": "Share of the sample",
 }
+_ABBREVIATIONS = ("abd", "esd", "nbss")
 #: Rows of a further table that the page shows; the download holds all.
 MAX_ROWS = 300
 _X, _Y, _Y_LOW, _Y_HIGH = "biovolume_mid_mm3", "nbss_m3", "nbss_low_m3", "nbss_high_m3"
 _KEYS = ("sample_id", "taxon", "n_counted", "n_validated")
-_SPECTRUM = ("size_spectrum", "size_spectrum_fit")
+_SPECTRUM = ("size_spectrum", "size_spectrum_fit", "size_spectrum_by_station")
 
 
 def quantities(measured: Measurements, *, sequence: int) -> dict[str, Any]:
@@ -48,6 +49,7 @@ def quantities(measured: Measurements, *, sequence: int) -> dict[str, Any]:
         ],
         "rows": rows,
         "spectrum": _spectrum(measured),
+        "counting": [_counting(state) for state in measured.counting],
         "tables": [_table(name, table) for name, table in measured.tables.items() if name not in (main, *_SPECTRUM)],
         "notes": list(measured.notes),
         "alerts": list(measured.alerts),
@@ -73,7 +75,9 @@ def _series(table: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+    """A name for people: ``n_counted`` becomes ``Counted``, ``abd_median`` becomes ``ABD median``."""
+    words = " ".join(each.upper() if each in _ABBREVIATIONS else each for each in name.removeprefix("n_").split("_"))
+    return words[:1].upper() + words[1:]
 
 
 def _table(name: str, table: pd.DataFrame) -> dict[str, Any]:
@@ -118,11 +122,43 @@ def _rows(table: pd.DataFrame, found: dict[str, dict[str, Any]]) -> list[dict[st
 
 
 def _value(record: dict[Any, Any], column: str | None) -> float | None:
-    if column is None or record.get(column) is None:
-        return None
-    value = float(record[column])
-    # JSON has no NaN and no infinity.
-    return value if value - value == 0 else None
+    return None if column is None or record.get(column) is None else _finite(float(record[column]))
+
+
+def _finite(value: float | None) -> float | None:
+    """The value; None for NaN and infinity, which JSON does not have."""
+    return value if value is not None and value - value == 0 else None
+
+
+def _counting(state: CountState) -> dict[str, Any]:
+    """How far a count is; its curve as points of x, met, expected, low and high."""
+    curve = state.curve
+    points = [] if curve is None else zip(curve.x, curve.met, curve.expected, curve.low, curve.high, strict=True)
+    return {
+        "sample": state.sample_id,
+        "counted": state.counted,
+        "wanted": state.wanted,
+        "noun": state.noun,
+        "sentence": state.sentence,
+        "remark": state.remark,
+        "parts": [
+            {
+                "name": part.name,
+                "n": part.n,
+                "of": part.of,
+                "low": _finite(part.low),
+                "high": _finite(part.high),
+                "remark": part.remark,
+            }
+            for part in state.parts
+        ],
+        "curve": curve
+        and {
+            "x": curve.x_name,
+            "y": curve.y_name,
+            "points": [[float(value) for value in point] for point in points],
+        },
+    }
 
 
 def _spectrum(measured: Measurements) -> dict[str, Any] | None:
@@ -139,6 +175,7 @@ def _spectrum(measured: Measurements) -> dict[str, Any] | None:
             "high": _value(record, _Y_HIGH),
             "n": int(record["n_counted"]),
             "used": bool(record["in_fit"]),
+            "why": str(record.get("left_out_because") or ""),
         }
         for record in table.to_dict("records")
         # An empty bin has no place on a logarithmic axis; it stays in the table that is downloaded.

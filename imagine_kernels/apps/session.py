@@ -8,6 +8,7 @@ import logging
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from imagine_kernels import settings
+from imagine_kernels.apps.dividing import Pool, lines_of, whole_of
 from imagine_kernels.apps.payload import columns, correction_row, model_facts
 from imagine_kernels.apps.quantities import quantities
 from imagine_kernels.errors import ImagineError
 from imagine_kernels.files import plain_name
 from imagine_kernels.records import Predictions
 from imagine_kernels.widgets.part import Reply, unexpected
-from imagine_kernels.widgets.thumbnails import Thumbnails, encode
+from imagine_kernels.widgets.thumbnails import encode
 
 if TYPE_CHECKING:
     from imagine_kernels.annotation import AnnotationStore, Correction, Session
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 QUICK_DRAWS = 200
 #: After so many seconds without a correction the saved tables are brought up to date.
 QUIET_S = 3.0
+#: Where they are long: after so many times as long as writing them takes.
+QUIET_TIMES = 10
 #: So long a thread in the background is waited for at the end, seconds.
 CLOSING_S = 5.0
 
@@ -71,15 +75,23 @@ class WorkSession:
     def __init__(self, workflow: Workflow, store: AnnotationStore, session: Session, result: Result, tell: Tell) -> None:
         self.workflow, self.store, self.session = workflow, store, session
         self._tell = tell
-        self._first = replace(result, predictions=_as_predicted(result.predictions))
-        self.thumbnails = Thumbnails(self.folder, len(result))
-        self._rows: list[Correction] = []
+        self._rows: list[Correction] = store.corrections(session.id)
+        first = replace(result, predictions=_as_predicted(result.predictions))
+        self._pool = Pool(workflow, first, self._rows, model_hash=session.model_hash, folder=self.folder)
+        self.thumbnails = self._pool.thumbnails
         self._changing = threading.Lock()
         self._wake = threading.Event()
         self._measured = threading.Event()
         self._stop = threading.Event()
-        self._saved = -1
+        # Without corrections the tables are as they were saved.
+        self._saved = -1 if self._rows else 0
+        self._quiet_s = QUIET_S
         self._threads: list[threading.Thread] = []
+
+    @property
+    def _first(self) -> Result:
+        """All that was ever there, as the model left it."""
+        return self._pool.result
 
     @property
     def folder(self) -> Path:
@@ -93,8 +105,8 @@ class WorkSession:
 
     def begin(self) -> None:
         """Show it on the page, then make pictures and quantities in the background."""
-        self._rows = self.store.corrections(self.session.id)
-        names, buffers = columns(self._first, self.thumbnails.sizes)
+        self._pool.take_over(self._rows)
+        names, buffers = columns(self._first, self._pool.sizes)
         self._tell(
             "ready",
             {
@@ -164,6 +176,50 @@ class WorkSession:
         order = similar(self._first.places, int(given["row"]))
         return Reply(None, [np.ascontiguousarray(order, dtype="<u4").tobytes()])
 
+    # What is several.
+
+    def cut(self, given: Mapping[str, Any]) -> Reply:
+        """What the page needs to draw a cut through one object."""
+        return self._pool.cut(int(given["row"]))
+
+    def divide(self, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Divide an object along lines; gives the rows that the page does not know yet, after it was told of the parts.
+
+        Raises
+        ------
+        ImagineError
+            See `Pool.parts_of`; nothing was changed.
+        """
+        from imagine_kernels.annotation import Cut, StaleSequence, absent
+
+        object_id, lines = str(given["object_id"]), lines_of(given.get("lines"))
+        with self._changing:
+            while True:
+                self._read_on()
+                if object_id in absent(self._rows):
+                    raise ImagineError(f"{object_id} is divided already: undo that first.")
+                parts = self._pool.parts_of(object_id, lines)
+                try:
+                    cut = Cut(lines=lines, parts=tuple(parts.predictions.object_id.tolist()))
+                    self.store.divide(self.session.id, object_id, cut, after=self.sequence)
+                    break
+                except StaleSequence:
+                    # Another page may have divided the same object, or taken the ids.
+                    continue
+            self._pool.grow(parts, object_id)
+            self._tell("parts", *self._pool.told(parts, object_id))
+            self._read_on()
+        return self._after(given)
+
+    def join(self, given: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Put the parts of an object together again; gives the rows that the page does not know yet."""
+        from imagine_kernels.annotation import Cut
+
+        return self._write(
+            given,
+            lambda after: self.store.divide(self.session.id, whole_of(self._rows, str(given["object_id"])), Cut(), after=after),
+        )
+
     def _write(self, given: Mapping[str, Any], write: Callable[[int], Any]) -> list[dict[str, Any]]:
         from imagine_kernels.annotation import StaleSequence
 
@@ -180,6 +236,8 @@ class WorkSession:
 
     def _read_on(self) -> None:
         fresh = self.store.corrections(self.session.id, after=self.sequence)
+        for parts, whole in self._pool.take_over(fresh):
+            self._tell("parts", *self._pool.told(parts, whole))
         if fresh:
             self._rows = [*self._rows, *fresh]
             self._wake.set()
@@ -192,7 +250,7 @@ class WorkSession:
 
     def result(self) -> Result:
         """The result with all corrections in force."""
-        from imagine_kernels.annotation import fold
+        from imagine_kernels.annotation import absent, fold
 
         first = self._first.predictions
         label, status = first.label.copy(), first.status.copy()
@@ -202,13 +260,15 @@ class WorkSession:
             if row is not None:
                 label[row] = state.label if state.label is not None else label[row]
                 status[row] = state.status if state.status is not None else status[row]
-        return replace(self._first, predictions=replace(first, label=label, status=status))
+        whole = replace(self._first, predictions=replace(first, label=label, status=status))
+        gone = absent(self._rows)
+        return whole.where(np.array([each not in gone for each in first.object_id.tolist()], dtype=bool)) if gone else whole
 
     def _follow(self) -> None:
         """Measure again whenever something was corrected; write the tables when it has become quiet."""
         quick = {"n_draws": QUICK_DRAWS} if any(each.name == "n_draws" for each in self.workflow.declaration.settings) else {}
         while not self._stop.is_set():
-            woken = self._wake.wait(timeout=QUIET_S)
+            woken = self._wake.wait(timeout=self._quiet_s)
             if woken:
                 self._wake.clear()
                 sequence, result = self.sequence, self.result()
@@ -225,10 +285,13 @@ class WorkSession:
                 self._save()
 
     def _save(self) -> None:
-        sequence = self.sequence
+        sequence, begun = self.sequence, time.monotonic()
         try:
+            # The pool first: the tables of the session lack what was divided.
+            self._pool.save()
             self.result().save(self.folder)
             self._saved = sequence
+            self._quiet_s = max(QUIET_S, QUIET_TIMES * (time.monotonic() - begun))
         except (ImagineError, OSError):
             # The corrections themselves are in the database; the tables are only a copy of them.
             _log.exception("The tables in %s could not be written", self.folder)
@@ -255,11 +318,9 @@ class WorkSession:
     # Pictures.
 
     def _make_thumbnails(self) -> None:
-        if self.thumbnails.complete:
-            return
         try:
-            if self.thumbnails.make(self.workflow.pictures(self._first.sample), stop=self._stop):
-                self._tell("sizes", None, [np.ascontiguousarray(self.thumbnails.sizes, dtype="<u2").tobytes()])
+            if self._pool.make(self._stop):
+                self._tell("sizes", None, [np.ascontiguousarray(self._pool.sizes, dtype="<u2").tobytes()])
         except RuntimeError:
             # The interpreter is ending and starts no more threads; the pictures are made when the session is opened again.
             _log.debug("The small pictures of %s were not finished", self.session.name)
@@ -268,22 +329,11 @@ class WorkSession:
 
     def thumbs(self, rows: Sequence[int]) -> list[bytes | None]:
         """Small pictures; what is not made yet is made now."""
-        missing = [row for row in rows if not self.thumbnails.has(row)]
-        if missing:
-            for row, picture in zip(missing, self._pictures(missing), strict=True):
-                self.thumbnails.add(row, picture)
-        return self.thumbnails.get(rows)
+        return self._pool.thumbs(rows)
 
     def picture(self, row: int) -> bytes:
         """One picture in full; raises its `ImageError` where it cannot be decoded."""
-        picture = next(self.workflow.pictures(self._first.sample, [row]))
-        if isinstance(picture, Exception):
-            raise picture
-        return encode(picture, side=None)
-
-    def _pictures(self, rows: Sequence[int]) -> Iterator[Any]:
-        for picture in self.workflow.pictures(self._first.sample, rows):
-            yield None if isinstance(picture, Exception) else picture
+        return encode(self._pool.picture(row), side=None)
 
     def facts(self, row: int) -> list[dict[str, str]]:
         """What the data say of one object, for people."""

@@ -15,6 +15,7 @@ from imagine_kernels.measures.valve_counts import (
     Counted,
     accumulation_table,
     corrected,
+    count_states,
     count_table,
     resampled,
     shares,
@@ -58,7 +59,7 @@ def measure_diatoms(
     Returns
     -------
     Measurements
-        Tables ``taxa``, ``counts``, ``accumulation`` and, where they can be had, ``sizes``, ``indices`` and ``status``.
+        Tables ``taxa``, ``counts``, ``accumulation`` and, where they can be had, ``sizes``, ``indices`` and ``status``; how far the count is.
 
     Raises
     ------
@@ -85,7 +86,8 @@ def measure_diatoms(
         tables["indices"] = index_table(plain, better, indices, taxa)
         tables["status"] = status_table(better or plain, indices, boundaries, taxa)
     notes = _notes(counted, predictions, labels, confusion, tables, settings)
-    return Measurements(tables={name: each for name, each in tables.items() if len(each)}, notes=tuple(notes))
+    counting = count_states(tables["counts"], tables["accumulation"], **rule)
+    return Measurements(tables={name: each for name, each in tables.items() if len(each)}, notes=tuple(notes), counting=counting)
 
 
 def _named(labels: NDArray[Any], taxa: Mapping[str, Taxon]) -> tuple[NDArray[Any], NDArray[Any]]:

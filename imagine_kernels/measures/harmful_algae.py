@@ -105,6 +105,17 @@ def alerts(concentrations: pd.DataFrame, *, watched: dict[str, str], watch_list:
     return pd.DataFrame(rows)
 
 
+def alert_sentences(found: pd.DataFrame) -> list[str]:
+    """What somebody must act on: sample, figures and advice of what is exceeded, and then of what probably is."""
+    said = []
+    for level in (EXCEEDED, PROBABLY):
+        for row in found[found["alert"] == level].to_dict("records"):
+            advice = str(row["advice"]).strip().rstrip(".")
+            # A list of a user's own may have been written without capital letters.
+            said.append(f"{row['sample_id']}: {row['reason']}" + (f" {advice[:1].upper()}{advice[1:]}." if advice else ""))
+    return said
+
+
 def _level(value: float, low: float, high: float, threshold: float) -> str:
     if np.isnan(value):
         return UNKNOWN
@@ -118,11 +129,17 @@ def _level(value: float, low: float, high: float, threshold: float) -> str:
 def _reason(taxon: str, level: str, value: float, low: float, high: float, threshold: float) -> str:
     if level == UNKNOWN:
         return f"{taxon}: the imaged volume is not known, so that there is no number per litre."
-    figures = f"{taxon}: {value:.0f} cells/L (95 % interval {low:.0f} to {high:.0f})"
+    told = [_whole(float(f"{figure:.3g}")) for figure in (value, low, high)]
+    figures = f"{taxon}: {told[0]} cells/L (95 % interval {told[1]} to {told[2]})"
     ends = {
-        EXCEEDED: f"the whole interval lies above the threshold of {threshold:.0f}",
-        PROBABLY: f"the estimate lies above the threshold of {threshold:.0f}, the lower limit does not",
-        POSSIBLE: f"the upper limit lies above the threshold of {threshold:.0f}: image more water to know",
-        BELOW: f"the whole interval lies below the threshold of {threshold:.0f}",
+        EXCEEDED: f"the whole interval lies above the threshold of {_whole(threshold)}",
+        PROBABLY: f"the estimate lies above the threshold of {_whole(threshold)}, the lower limit does not",
+        POSSIBLE: f"the upper limit lies above the threshold of {_whole(threshold)}: image more water to know",
+        BELOW: f"the whole interval lies below the threshold of {_whole(threshold)}",
     }
     return f"{figures}, {ends[level]}."
+
+
+def _whole(value: float) -> str:
+    """A number in groups of three digits where it has five or more, with spaces that do not break."""
+    return f"{value:.0f}" if abs(value) < 9999.5 else f"{value:,.0f}".replace(",", "\u00a0")

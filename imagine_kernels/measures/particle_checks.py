@@ -25,13 +25,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagine_kernels.errors import SettingError
+from imagine_kernels.records import PROPOSED_REMOVAL
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RULES = ("size", "focus", "bubble", "duplicate")
+#: The rules in the order in which they are tried, each with a sentence for people.
+RULES: Mapping[str, str] = {
+    "size": "The ESD lies outside of the limits of the run or of the settings.",
+    "focus": "The edge is blurred: the particle passed outside of the depth of focus.",
+    "bubble": "Round, with a dark rim and a light middle, as air bubbles are; some round diatoms look so too.",
+    "duplicate": "The same particle was there in one of the two frames before; the first one is kept.",
+}
 #: Column with the rule that proposes to remove a particle, empty for most, and that with the particle that it is a duplicate of.
-PROPOSED, DUPLICATE_OF = "object_proposed_removal", "object_duplicate_of"
+PROPOSED, DUPLICATE_OF = PROPOSED_REMOVAL, "object_duplicate_of"
 
 #: Shares of the medians of a run, of the edge gradient and of that over the contrast, below which a particle is out of focus.
 _FOCUS, _FOCUS_FOR_CONTRAST = 0.45, 0.6

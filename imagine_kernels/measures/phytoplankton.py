@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from imagine_kernels.measures.abundance import AREA, MAJOR, MINOR, PIXEL_SIZE, SUB_PART, TOTAL, VOLUME, abundance_table
 from imagine_kernels.measures.biovolume import abd_um, carbon_pg, volume_um3
 from imagine_kernels.measures.diversity import diversity_table
-from imagine_kernels.measures.harmful_algae import EXCEEDED, PROBABLY, alerts, watched_labels
+from imagine_kernels.measures.harmful_algae import alert_sentences, alerts, watched_labels
 from imagine_kernels.measures.particle_checks import PROPOSED, RULES, accepted
 from imagine_kernels.records import Confusion, Measurements, Predictions, Sample
 
@@ -32,6 +32,7 @@ CELLS = "all cells"
 #: Classes that are no organisms, where the table of taxa does not say so.
 NO_ORGANISMS = frozenset(
     {
+        "unidentified",
         "junk",
         "missed",
         "detritus",
@@ -120,8 +121,7 @@ def measure_phytoplankton(
         found = alerts(merged, watched=watched, watch_list=watch_list)
         if len(found):
             tables["harmful_algae"] = found
-            urgent = [row for row in found.to_dict("records") if row["alert"] in (EXCEEDED, PROBABLY)]
-            said = [f"{row['sample_id']}: {row['reason']}" + (f" {row['advice']}." if row["advice"] else "") for row in urgent]
+            said = alert_sentences(found)
     if confusion is None:
         notes.append("The model carries no confusion of held-out objects: corrected figures are not given.")
     return Measurements(tables=tables, notes=tuple(notes), alerts=tuple(said))
@@ -195,6 +195,8 @@ def _sized(
     imaged = filled(column("acq_volume_imaged_ml"), settings.get("volume_imaged_ml"))
     imaged = np.where(imaged > 0, imaged, processed)
     listed, lost = column("acq_particles_listed"), np.nan_to_num(column("acq_particles_lost"))
+    # What has no picture and is here all the same, since nobody had to look at it, is not lost.
+    lost = np.maximum(lost - _without_picture(objects), 0)
     there = np.where(listed > 0, 1 - lost / np.where(listed > 0, listed, 1), 1.0)
     if lost.any():
         notes.append("Collages are missing: their particles were left out, and the imaged volume was reduced in proportion.")
@@ -230,6 +232,13 @@ def _sized(
         "object_esd_um": column("object_esd_um"),
         "volume_um3": volume,
     }
+
+
+def _without_picture(objects: pd.DataFrame) -> NDArray[np.float64]:
+    """(n,) how many particles without a picture there are in the run of each."""
+    if "sample_id" not in objects:
+        return np.zeros(len(objects))
+    return (objects["file"] == "").groupby(objects["sample_id"]).transform("sum").to_numpy(dtype=np.float64)
 
 
 def _first(values: NDArray[np.float64], otherwise: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -353,6 +362,7 @@ def _runs(
         row |= {f"n_proposed_{rule}": int((proposed[mine] == rule).sum()) for rule in RULES}
         for name in ("acq_particles_lost", "acq_frames", "acq_volume_imaged_ml", "acq_efficiency"):
             row[name.removeprefix("acq_")] = float(objects[name].to_numpy(dtype=float)[mine][0]) if name in objects else np.nan
+        row["particles_lost"] -= float((objects["file"] == "").to_numpy()[mine].sum())
         row["effective_volume_ml"] = float(columns[VOLUME][mine][0])
         rows.append(row)
     return pd.DataFrame(rows)

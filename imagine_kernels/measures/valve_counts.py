@@ -28,7 +28,7 @@ from imagine_kernels.measures.diatom_taxa import FRAGMENT, GIRDLE_VIEW, UNIDENTI
 from imagine_kernels.measures.diversity import shannon, shannon_interval
 from imagine_kernels.measures.intervals import LEVEL, wilson
 from imagine_kernels.measures.unfolding import dirichlet_parameters, draw_rows, unfold
-from imagine_kernels.records import Confusion
+from imagine_kernels.records import Confusion, CountedCurve, CountedPart, CountState
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -315,3 +315,64 @@ def accumulation_table(counted: Counted) -> pd.DataFrame:
         )
     columns = ["sample_id", "n_valves", "n_taxa_met", "n_taxa_expected", "n_taxa_expected_low", "n_taxa_expected_high"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def count_states(
+    counts: pd.DataFrame, accumulation: pd.DataFrame, *, fragments: bool, girdle_views: bool
+) -> tuple[CountState, ...]:
+    """How far the count of each sample is, for people to see while they count.
+
+    Parameters
+    ----------
+    counts, accumulation : DataFrame
+        As `count_table` and `accumulation_table` give them.
+    fragments, girdle_views : bool
+        Whether those are counted.
+    """
+    states = []
+    for row in counts.to_dict("records"):
+        n, wanted = int(row["n_counted"]), int(row["n_wanted"])
+        mine = accumulation[accumulation["sample_id"] == row["sample_id"]]
+        curve = CountedCurve(
+            x_name="valves named",
+            y_name="taxa",
+            x=mine["n_valves"].to_numpy(),
+            met=mine["n_taxa_met"].to_numpy(),
+            expected=mine["n_taxa_expected"].to_numpy(),
+            low=mine["n_taxa_expected_low"].to_numpy(),
+            high=mine["n_taxa_expected_high"].to_numpy(),
+        )
+        parts = (
+            CountedPart(name="checked by a person", n=int(row["n_validated"]), of=n),
+            CountedPart(
+                name=UNIDENTIFIED, n=int(row["n_unidentified"]), of=n,
+                low=float(row["unidentified_share_low"]), high=float(row["unidentified_share_high"]),
+            ),
+            CountedPart(name="girdle views", n=int(row["n_girdle_views"]), of=n, remark="" if girdle_views else "not counted"),
+            CountedPart(name="fragments", n=int(row["n_fragments"]), of=n, remark="" if fragments else "not counted"),
+        )  # fmt: skip
+        states.append(
+            CountState(
+                sample_id=str(row["sample_id"]),
+                counted=n,
+                wanted=wanted,
+                noun="valves",
+                sentence=_sentence(n, wanted),
+                remark=_outlook(row["coverage"]),
+                parts=parts,
+                curve=curve if len(mine) else None,
+            )
+        )
+    return tuple(states)
+
+
+def _sentence(n: int, wanted: int) -> str:
+    if n >= wanted:
+        return f"Enough: {n} valves are counted, {wanted} are wanted."
+    return f"{wanted - n} more: {n} of the {wanted} valves that are wanted are counted."
+
+
+def _outlook(coverage: float) -> str:
+    if np.isnan(coverage):
+        return ""
+    return f"The next valve is of a taxon that was met already with a chance of {100 * coverage:.0f} % (Good's coverage)."

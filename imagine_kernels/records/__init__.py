@@ -1,6 +1,8 @@
 """The values that travel between the layers, all frozen; a change gives a new value.
 
 ``objects``: samples of objects that are identified and what a model says of them, columnar, so that a million are an ordinary day.
+``cuts``: lines that divide objects that are several.
+``counting``: how far a count is that goes on until enough is counted.
 ``shapes`` and ``annotations``: what people and models mark in pictures, videos and recordings, one value each, so that files of any size
 stream through.
 """
@@ -13,7 +15,9 @@ from imagine_kernels.records.annotations import (
     Medium,
     MediumKind,
 )
+from imagine_kernels.records.counting import CountedCurve, CountedPart, CountState
 from imagine_kernels.records.objects import (
+    PROPOSED_REMOVAL,
     STATUSES,
     TOTALS,
     Confusion,
@@ -27,12 +31,16 @@ from imagine_kernels.records.objects import (
 from imagine_kernels.records.shapes import SHAPE_KINDS, Shape, ShapeKind
 
 __all__ = [
+    "PROPOSED_REMOVAL",
     "SHAPE_KINDS",
     "STATUSES",
     "TOTALS",
     "Annotation",
     "AnnotationSet",
     "Confusion",
+    "CountState",
+    "CountedCurve",
+    "CountedPart",
     "Label",
     "LabelGiven",
     "Measurements",

@@ -67,7 +67,7 @@ def open_report(
     else:
         told = os.environ.get(PROGRESS_VARIABLE)
         progress = progress_to_file(Path(told)) if told else None
-        result = workflow.identify(workflow.open(folder, **given), model, progress=progress)
+        result = workflow.identify(workflow.open(folder, progress=progress, **given), model, progress=progress)
     parameters = {
         "use_case": use_case,
         "data": None if data is None else str(data),
@@ -303,7 +303,8 @@ class Report:
         return f"{predictions.probability[row]:.2f}" if status == "predicted" else str(status)
 
 
-_WITH_SECTION = ("size_spectrum", "size_spectrum_fit")
+# The spectra of stations would fill pages; their lines are shown.
+_WITH_SECTION = ("size_spectrum", "size_spectrum_fit", "size_spectrum_by_station")
 
 
 def _framed(*parts: Any) -> Html:

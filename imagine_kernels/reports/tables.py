@@ -33,10 +33,11 @@ _WORDS = {
     "rmse_log10": "RMSE (log₁₀)",
     "n_bins": "classes",
     "relative_abundance": "share of the sample (%)",
+    "relative_biovolume": "share of the biovolume of the sample (%)",
     "r2": "R²",
 }
 #: Columns from 0 to 1 that are read as percent.
-_SHARES = ("relative_abundance",)
+_SHARES = ("relative_abundance", "relative_biovolume")
 #: Quantities that follow from the sizes of objects have a table of their own below that of the numbers.
 _BY_SIZE = ("biovolume", "carbon")
 

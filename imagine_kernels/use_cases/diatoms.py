@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -21,12 +22,12 @@ from imagine_kernels.formats.interchange import open_annotations
 from imagine_kernels.formats.pictures import PICTURES
 from imagine_kernels.formats.vignettes import LAYOUTS, read_vignettes
 from imagine_kernels.measures.diatom_indices import SCALES, Boundary, Index
-from imagine_kernels.measures.diatom_taxa import Taxon, by_name_and_code, species_in
+from imagine_kernels.measures.diatom_taxa import FRAGMENT, GIRDLE_VIEW, Taxon, by_name_and_code, species_in
 from imagine_kernels.measures.diatoms import measure_diatoms
 from imagine_kernels.measures.oriented_boxes import corners_of, matched
 from imagine_kernels.media.micrographs import Micrograph, search
 from imagine_kernels.media.objects import as_files, check_pictures, problem_of
-from imagine_kernels.records import Annotation, Confusion, Measurements, Predictions, Problem, Sample
+from imagine_kernels.records import Annotation, Confusion, Measurements, Predictions, Problem, Progress, Sample
 from imagine_kernels.samples.diatoms import make_sample
 from imagine_kernels.tasks import Classification
 from imagine_kernels.use_case import Setting, UseCase
@@ -47,7 +48,7 @@ class _Drawn:
     labels: list[str]
 
 
-def read_diatoms(path: Path, settings: Mapping[str, Any]) -> Sample:
+def read_diatoms(path: Path, settings: Mapping[str, Any], progress: Progress | None = None) -> Sample:
     """Open micrographs, with or without annotated boxes, or crops of single valves in any layout of vignettes.
 
     In micrographs the valves are searched for, and have the label of the annotated box that they agree with. Which of the two plain pictures are is
@@ -64,7 +65,7 @@ def read_diatoms(path: Path, settings: Mapping[str, Any]) -> Sample:
         problems = [*sample.problems]
     with Files(path) as files:
         names = sample.objects["file"].tolist() if sample is not None else files.names(*PICTURES)
-        columns = _searched(files, names, drawn or {}, settings, problems)
+        columns = _searched(files, names, drawn or {}, settings, problems, progress)
     found = sample_of(
         name=path.stem, source=path, layout="micrographs with boxes" if drawn else "micrographs", columns=columns, problems=problems,
         settings={}, remedy="see that the micrographs show valves, and that um_per_px is right",
@@ -131,22 +132,31 @@ def _are_micrographs(sample: Sample, settings: Mapping[str, Any]) -> bool:
 
 
 def _searched(
-    files: Files, names: Sequence[str], drawn: Mapping[str, _Drawn], settings: Mapping[str, Any], problems: list[Problem]
+    files: Files,
+    names: Sequence[str],
+    drawn: Mapping[str, _Drawn],
+    settings: Mapping[str, Any],
+    problems: list[Problem],
+    progress: Progress | None,
 ) -> dict[str, NDArray[Any]]:
     """The columns of all valves in micrographs."""
     rows: list[dict[str, Any]] = []
     stems = [PurePosixPath(name).stem for name in names]
     unscaled = 0
-    for name, found in search(files, names, settings):
-        if isinstance(found, ImageError):
-            problems.append(problem_of(name, found))
-            continue
-        unscaled += np.isnan(found.um_per_px)
-        problems += _scale_problems(found, settings)
-        stem = PurePosixPath(name).stem
-        field = stem if stems.count(stem) == 1 else name.replace("/", "_")
-        for number, row in enumerate(_valves(found, drawn.get(name)), start=1):
-            rows.append({"object_id": f"{field}_{number:03d}", "file": name, "sample_id": slide_of(name), "acq_id": field, **row})
+    with closing(search(files, names, settings)) as searched:
+        for done, (name, found) in enumerate(searched, start=1):
+            if progress is not None:
+                progress(done, len(names), "micrographs searched")
+            if isinstance(found, ImageError):
+                problems.append(problem_of(name, found))
+                continue
+            unscaled += np.isnan(found.um_per_px)
+            problems += _scale_problems(found, settings)
+            stem = PurePosixPath(name).stem
+            field = stem if stems.count(stem) == 1 else name.replace("/", "_")
+            for number, row in enumerate(_valves(found, drawn.get(name)), start=1):
+                ids = {"object_id": f"{field}_{number:03d}", "file": name, "sample_id": slide_of(name), "acq_id": field}
+                rows.append({**ids, **row})
     if unscaled:
         what = f"{unscaled} of {len(names)} micrographs do not say how large a pixel is, so that sizes are not known"
         problems.append(Problem(item=files.path.name, what=what, remedy="set um_per_px or scale_bar_um", severity="warning"))
@@ -263,6 +273,7 @@ USE_CASE = UseCase(
     exports={"ecotaxa": partial(write_zip_noting, pictures=as_files)},
     splits_by=("sample_id", "object_species"),
     sorts={"length [µm]": "object_length_um", "breadth [µm]": "object_breadth_um", "slide": "sample_id", "field": "acq_id"},
+    label_marks={GIRDLE_VIEW: "i", FRAGMENT: "b"},
     settings=(
         Setting(
             name="um_per_px", default=None, kind=float, unit="µm", minimum=0.005, maximum=20,

@@ -9,7 +9,7 @@ from typing import Any
 from imagine_kernels.formats.ecotaxa import write_zip_noting
 from imagine_kernels.formats.flowcam import LAYOUTS, read_flowcam
 from imagine_kernels.formats.flowcam_checks import check_runs
-from imagine_kernels.formats.taxa import read_taxa, read_watch_list
+from imagine_kernels.formats.taxa import FLOWCAM_TAXA, read_taxa, read_watch_list
 from imagine_kernels.measures.particle_checks import DUPLICATE_OF, PROPOSED, RULES, proposed_removals
 from imagine_kernels.measures.phytoplankton import measure_phytoplankton
 from imagine_kernels.media.collages import check_collages
@@ -22,9 +22,9 @@ from imagine_kernels.use_case import Setting, UseCase
 _LIMITS = ("min_esd_um", "max_esd_um", "min_edge_gradient")
 
 
-def read_with_proposals(path: Path, settings: Mapping[str, Any]) -> Sample:
+def read_with_proposals(path: Path, settings: Mapping[str, Any], progress: Progress | None = None) -> Sample:
     """Open a sample, and note of each particle which rule proposes to remove it."""
-    sample = read_flowcam(path, settings)
+    sample = read_flowcam(path, settings, progress)
     if PROPOSED in sample.objects or "object_esd_um" not in sample.objects:
         return sample
     rule, duplicate_of = proposed_removals(sample.objects, **{name: settings.get(name) for name in _LIMITS})
@@ -62,6 +62,8 @@ USE_CASE = UseCase(
         "ESD [µm]": "object_esd_um", "length [µm]": "object_length_um", "edge gradient": "object_edge_gradient", "run": "sample_id",
         "proposed for removal": PROPOSED,
     },
+    removal_rules=RULES,
+    label_sets={"FlowCam library of VLIZ": FLOWCAM_TAXA},
     settings=(
         Setting(
             name="remove", default="", kind=str,

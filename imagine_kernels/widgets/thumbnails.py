@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from imagine_kernels.settings import placed
 SIDE = 320
 TYPE = "image/webp"
 _QUALITY = 86
+#: So long after the last look at some of them the making of the others rests, seconds: what somebody waits for comes first.
+REST_S = 0.5
 
 
 def encode(picture: NDArray[np.uint8], *, side: int | None = SIDE) -> bytes:
@@ -60,6 +63,7 @@ class Thumbnails:
         self.sizes: NDArray[np.uint16] = np.zeros((n, 2), dtype=np.uint16)
         self._offsets: NDArray[np.int64] | None = None
         self._made: dict[int, bytes | None] = {}
+        self._looked = -REST_S
         if self._index.is_file() and self._data.is_file():
             try:
                 table = np.load(self._index, allow_pickle=False)
@@ -83,7 +87,8 @@ class Thumbnails:
                 self.sizes[row] = np.minimum([picture.shape[1], picture.shape[0]], 65535)
 
     def has(self, row: int) -> bool:
-        """Whether that one is made."""
+        """Whether that one is made; somebody waits for it."""
+        self._looked = time.monotonic()
         return self.complete or row in self._made
 
     def get(self, rows: Sequence[int]) -> list[bytes | None]:
@@ -101,11 +106,17 @@ class Thumbnails:
         return found
 
     def make(self, pictures: Iterable[Any], *, stop: threading.Event) -> bool:
-        """Make all from pictures in order (an exception in place of one that cannot be read) and keep them; False where stopped."""
+        """Make all from pictures in order (an exception in place of one that cannot be read) and keep them; False where stopped.
+
+        It rests while somebody looks at some of them.
+        """
         for row, picture in enumerate(pictures):
             if stop.is_set():
                 return False
-            if not self.has(row):
+            while time.monotonic() - self._looked < REST_S:
+                if stop.wait(REST_S / 10):
+                    return False
+            if row not in self._made:
                 self.add(row, None if isinstance(picture, Exception) else picture)
         self.keep()
         return True

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from servers import serving
 
 import imagine_kernels as ik
 from imagine_kernels import catalog
+from imagine_kernels.errors import Cancelled
 from imagine_kernels.jobs import Jobs
 from imagine_kernels.models.bundle import ModelBundle
 from imagine_kernels.records import STATUSES
@@ -57,6 +59,16 @@ def test_open_finds_the_bundled_sample_whole(name: str) -> None:
     assert len(sample.labels) >= 2
     assert sample.objects["object_id"].is_unique
     assert sample.problems == ()
+
+
+def test_opening_says_how_far_it_is_and_can_be_stopped(name: str) -> None:
+    workflow, steps, cancel = ik.use_case(name), list[tuple[int, int, str]](), threading.Event()
+    n = len(workflow.open(progress=lambda *step: steps.append(step)))
+    assert all(0 <= done <= total or total == 0 for done, total, _ in steps)
+    assert all(what for *_, what in steps)
+    assert steps[-1][:2] == (n, n)
+    with pytest.raises(Cancelled, match="Opening was cancelled"):
+        workflow.open(progress=lambda *_: cancel.set(), cancel=cancel)
 
 
 def test_the_sample_is_the_same_for_the_same_seed(name: str, tmp_path: Path) -> None:

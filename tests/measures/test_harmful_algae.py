@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from imagine_kernels.measures.harmful_algae import alerts, watched_labels
+from imagine_kernels.measures.harmful_algae import alert_sentences, alerts, watched_labels
 
 TAXA = pd.DataFrame({"name": ["Sea sparkle", "Tripos"], "aphia_id": pd.Series([109921, None], dtype="Int64")})
 WATCH = pd.DataFrame(
@@ -68,3 +68,20 @@ def test_only_watched_taxa_have_rows():
     table = pd.concat([figures("Alexandrium", (1, 0, 2)), figures("other", (9, 9, 9))])
     assert alerts(table, watched={"x": "Alexandrium"}, watch_list=WATCH)["taxon"].tolist() == ["Alexandrium"]
     assert len(alerts(table, watched={}, watch_list=WATCH)) == 0
+
+
+def test_what_must_be_acted_on_is_said_the_surest_first():
+    watched = {"a": "Dinophysis", "b": "Noctiluca scintillans", "c": "Alexandrium"}
+    table = pd.concat(
+        [
+            figures("Dinophysis", (600, 300, 900)),
+            figures("Noctiluca scintillans", (12345.6, 10400, 15000)),
+            figures("Alexandrium", (0, 0, 9)),
+        ]
+    )
+    assert alert_sentences(alerts(table, watched=watched, watch_list=WATCH)) == [
+        "s: Noctiluca scintillans: 12\u00a0300 cells/L (95 % interval 10\u00a0400 to 15\u00a0000), the whole interval lies above the"
+        " threshold of 1000. Test shellfish.",
+        "s: Dinophysis: 600 cells/L (95 % interval 300 to 900), the estimate lies above the threshold of 500, the lower limit does not."
+        " Test shellfish.",
+    ]

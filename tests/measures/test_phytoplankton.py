@@ -144,8 +144,8 @@ def test_an_alert_says_why():
     found = measured(sample, predictions)
     alert = found.tables["harmful_algae"].iloc[0]
     assert (alert["taxon"], alert["alert"], alert["n_counted"]) == ("Noctiluca scintillans", "exceeded", 40)
-    assert found.alerts == (f"s: {alert['reason']} {alert['advice']}.",)
-    assert "80000 cells/L (95 % interval" in alert["reason"]
+    assert found.alerts == (f"s: {alert['reason']} {alert['advice'][0].upper()}{alert['advice'][1:]}.",)
+    assert "80\u00a0000 cells/L (95 % interval" in alert["reason"]
     none = measured(*sample_of(["Skeletonema"] * 3))
     assert none.tables["harmful_algae"]["alert"].tolist() == [] if "harmful_algae" in none.tables else True
 

@@ -11,6 +11,7 @@ from imagine_kernels.measures.valve_counts import (
     Counted,
     accumulation_table,
     corrected,
+    count_states,
     count_table,
     rarefaction,
     resampled,
@@ -147,3 +148,36 @@ def test_species_that_fell_back_get_their_own_again():
     numbers = dict(zip(found.taxa, found.best[0].tolist(), strict=True))
     assert numbers["Navicula"] == 0
     assert numbers["Navicula cari"] == pytest.approx(8, abs=0.5)
+
+
+def test_the_state_of_a_count_says_how_many_more_and_what_it_holds():
+    taxa = ["Navicula"] * 5 + ["Nitzschia"] * 2 + ["Cymbella", "unidentified", "Navicula"]
+    marks = [""] * 7 + ["girdle view", "", "fragment"]
+    status = ["validated"] * 3 + ["predicted"] * 7
+    count = counted(taxa, marks=marks, status=status)
+    curve = accumulation_table(count)
+    (state,) = count_states(count_table(count, target=400), curve, fragments=False, girdle_views=True)
+    assert (state.counted, state.wanted) == (9, 400)
+    assert state.sentence == "391 more: 9 of the 400 valves that are wanted are counted."
+    # One of the eight named valves is the only one of its taxon (Good 1953).
+    assert state.remark == "The next valve is of a taxon that was met already with a chance of 88 % (Good's coverage)."
+    parts = {part.name: (part.n, part.of, part.remark) for part in state.parts}
+    assert parts == {
+        "checked by a person": (3, 9, ""),
+        "unidentified": (1, 9, ""),
+        "girdle views": (1, 9, ""),
+        "fragments": (1, 9, "not counted"),
+    }
+    assert (state.parts[1].low, state.parts[1].high) == pytest.approx(wilson_of(1, 9))
+    assert state.curve is not None
+    assert (state.curve.x[-1], state.curve.met[-1], state.curve.expected[-1]) == (8, 3, pytest.approx(3))
+    (enough,) = count_states(count_table(count, target=9), curve, fragments=True, girdle_views=False)
+    assert enough.sentence == "Enough: 9 valves are counted, 9 are wanted."
+    assert [part.remark for part in enough.parts] == ["", "", "not counted", ""]
+
+
+def test_the_state_of_a_count_of_nothing_is_said():
+    count = counted(["Navicula"], status="discarded")
+    (state,) = count_states(count_table(count, target=400), accumulation_table(count), fragments=False, girdle_views=True)
+    assert (state.counted, state.curve, state.remark) == (0, None, "")
+    assert state.sentence == "400 more: 0 of the 400 valves that are wanted are counted."

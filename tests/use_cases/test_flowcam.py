@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from flowcam_runs import particles, write_run
+from PIL import Image
 
 import imagine_kernels as ik
 from imagine_kernels.errors import DataNotFound, SettingError
@@ -90,3 +94,43 @@ def test_settings_fill_what_a_run_does_not_say(run: Path):
     assert np.isnan(result.measure().tables["concentration"]["concentration_cells_l"]).all()
     found = result.measure(volume_imaged_ml=0.5, dilution_factor=2.0, concentration_factor=4.0).tables["concentration"]
     assert found["concentration_cells_l"].iloc[0] == pytest.approx(6 / 0.5 * 2 / 4 * 1000)
+
+
+def test_a_run_without_collages_is_measured_by_its_table(tmp_path: Path):
+    rows = particles(6, src_image=[1, 2, 20, 30, 40, 50], collage_file=["r_000001.tif"] * 4 + ["gone.tif"] * 2)
+    workflow = ik.use_case("flowcam")
+    whole, part = write_run(tmp_path / "whole", rows, collages=()), write_run(tmp_path / "part", rows)
+    concentration = workflow.labelled_result(workflow.open(whole)).measure().tables["concentration"].iloc[0]
+    # 6 particles in 0.02903 mL of a sample that was diluted 4 times.
+    assert (concentration["taxon"], concentration["n_counted"]) == ("unidentified", 6)
+    assert concentration["concentration_cells_l"] == pytest.approx(6 / 0.02903 * 4 * 1000)
+    # The volume of what has pictures is reduced where only that was looked at, and not where all is counted.
+    half = workflow.labelled_result(workflow.open(part))
+    assert half.measure().tables["runs"].iloc[0][["n_counted", "particles_lost"]].tolist() == [6, 0]
+    seen = replace(half, sample=half.sample.pictured, predictions=half.predictions[:4])
+    assert seen.measure().tables["runs"].iloc[0][["n_counted", "particles_lost"]].tolist() == [4, 2]
+    for result in (half, seen):
+        found = result.measure().tables["concentration"].iloc[0]["concentration_cells_l"]
+        assert found == pytest.approx(concentration["concentration_cells_l"])
+
+
+def test_identifying_a_run_without_collages_says_that_pictures_are_needed(tmp_path: Path, starter_model):
+    folder = write_run(tmp_path / "run", particles(3), collages=())
+    workflow = ik.use_case("flowcam")
+    with pytest.raises(
+        DataNotFound, match=r"None of the 3 particles in .*run has a picture to identify it by: put the pictures there"
+    ):
+        workflow.identify(workflow.open(folder), starter_model("flowcam"))
+
+
+def test_colour_collages_arrive_in_ecotaxa_in_colour(run: Path, tmp_path: Path):
+    collage = np.random.default_rng(0).integers(0, 256, (60, 260, 3), dtype=np.uint8)
+    Image.fromarray(collage).save(run / "r_000001.tif")
+    result = result_of(run)
+    written, _ = result.export("ecotaxa", tmp_path / "out.zip")
+    with zipfile.ZipFile(written) as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".png"))
+        for name, row in zip(names, result.sample.objects.to_dict("records"), strict=True):
+            with Image.open(io.BytesIO(archive.read(name))) as picture:
+                x = int(row["object_bx"])
+                np.testing.assert_array_equal(np.array(picture), collage[0:27, x : x + 20])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from imagine_kernels.errors import DataError, DataNotFound, ImagineError, UnsafeArchive
-from imagine_kernels.widgets import part
+from imagine_kernels.widgets import part, thumbnails
 from imagine_kernels.widgets.browse import FolderBrowser
 from imagine_kernels.widgets.meter import Meter
 from imagine_kernels.widgets.part import Part, Reply, built
@@ -130,6 +131,32 @@ def test_small_pictures_are_kept_and_found_again(tmp_path: Path) -> None:
     shapes = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE).shape for data in (small[0], small[2]) if data]
     assert shapes == [(320, 107), (40, 60)]
     assert not Thumbnails(tmp_path, 4).complete
+
+
+def test_the_making_of_small_pictures_rests_while_somebody_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    rests: list[float] = []
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            nonlocal now
+            rests.append(timeout or 0)
+            now += timeout or 0
+            return False
+
+    monkeypatch.setattr(thumbnails.time, "monotonic", lambda: now)
+    made = Thumbnails(tmp_path, 3)
+
+    def pictures() -> Iterator[Any]:
+        yield np.zeros((4, 4), dtype=np.uint8)
+        assert rests == []
+        assert [made.has(row) for row in range(3)] == [True, False, False]
+        yield np.zeros((4, 4), dtype=np.uint8)
+        assert sum(rests) == pytest.approx(thumbnails.REST_S, rel=0.2)
+        yield np.zeros((4, 4), dtype=np.uint8)
+
+    assert made.make(pictures(), stop=Stop())
+    assert sum(rests) == pytest.approx(thumbnails.REST_S, rel=0.2)
 
 
 def test_a_large_picture_keeps_every_pixel() -> None:

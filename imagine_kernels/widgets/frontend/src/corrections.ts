@@ -32,6 +32,19 @@ export function fold(rows: readonly Correction[]): Map<string, State> {
   return state;
 }
 
+/** Objects that are not there: those that are divided, and the parts that no cut in force has made. */
+export function absent(rows: readonly Correction[]): Set<string> {
+  const gone = new Set(rows.flatMap((row) => row.parts ?? []));
+  const last = new Map<string, string[]>();
+  for (const row of inForce(rows)) if (row.parts) last.set(row.object_ids[0]!, row.parts);
+  for (const [id, parts] of last) {
+    if (!parts.length || gone.has(id)) continue;
+    gone.add(id);
+    for (const part of parts) gone.delete(part);
+  }
+  return gone;
+}
+
 /** The row that the next undo takes back, or null. */
 export function nextUndo(rows: readonly Correction[]): Correction | null {
   return inForce(rows).at(-1) ?? null;

@@ -3,7 +3,7 @@
 import type { Channel } from "./channel";
 import { behind, nextRedo, nextUndo } from "./corrections";
 import type { Grid } from "./grid";
-import type { Correction, Hello, ModelChoice, ModelFacts, ProblemRow, Progress, Quantities, Ready, RecentSession, Status } from "./protocol";
+import type { Correction, Hello, ModelChoice, ModelFacts, Parts, ProblemRow, Progress, Quantities, Ready, RecentSession, Status } from "./protocol";
 import { count } from "./scales";
 import { Selection } from "./selection";
 import { NO_FILTER, Table, type Filter, type Group } from "./table";
@@ -72,6 +72,7 @@ export class Desk {
       this.say("Stopped; nothing was changed", "good");
     });
     channel.on<Ready>("ready", (ready, buffers) => this.opened(ready, buffers));
+    channel.on<Ready & Parts>("parts", (parts, buffers) => this.table?.grow(parts, buffers));
     channel.on<null>("places", (_, [unusual, clusters]) => {
       this.table?.place(unusual!, clusters!);
       this.tell();
@@ -104,6 +105,16 @@ export class Desk {
 
   tell(): void {
     for (const listener of this.subscribers) listener();
+  }
+
+  /** Names of the label sets that hold the text and are in no class yet, for the chooser. */
+  knownNames(text: string, most: number): { taxon: string; note: string; section: string }[] {
+    const wanted = text.toLowerCase();
+    const here = new Set(this.table!.taxa());
+    return this.hello!.label_sets
+      .flatMap(({ name, labels }) => labels.map((label) => ({ taxon: label.name, note: label.aphia_id && `AphiaID ${label.aphia_id}`, section: name })))
+      .filter(({ taxon, note }) => !here.has(taxon) && (taxon.toLowerCase().includes(wanted) || note.endsWith(` ${wanted}`)))
+      .slice(0, most);
   }
 
   get words() {
@@ -209,7 +220,7 @@ export class Desk {
     this.screen = "sorting";
     history.replaceState(null, "", `#session=${ready.session}`);
     this.regroup();
-    this.announce(`${count(this.table.length, this.words.unit, this.words.units)} in ${this.groups.length} groups`);
+    this.announce(`${count(this.table.rows.length, this.words.unit, this.words.units)} in ${this.groups.length} groups`);
   }
 
   private sized(buffer: DataView): void {
@@ -254,10 +265,10 @@ export class Desk {
     if (dialog === null) this.grid?.element.focus({ preventScroll: true });
   }
 
-  /** Move the chosen ones to a taxon, or give them a status; saved before it counts as saved. */
-  correct(change: { label?: string; status?: Status }): void {
+  /** Move the chosen ones, or the given ones, to a taxon, or give them a status; saved before it counts as saved. */
+  correct(change: { label?: string; status?: Status }, given?: readonly number[]): void {
     const { table } = this;
-    const rows = this.targets();
+    const rows = given ?? this.targets();
     if (!table || !rows.length) {
       this.say(`Select a ${this.words.unit} first`, "bad");
       return;
@@ -268,7 +279,8 @@ export class Desk {
     const what = count(rows.length, this.words.unit, this.words.units);
     const done =
       label !== null ? `${what} moved to ${label}` : status === "validated" ? `${what} validated` : status === "dubious" ? `${what} marked dubious` : `${what} discarded`;
-    const next = this.after(rows);
+    // Where others go than the one that the keyboard is on, the reader stays there.
+    const next = given && this.selection.focus !== null && !given.includes(this.selection.focus) ? null : this.after(rows);
     this.pending.push({ sequence: PENDING + this.pending.length, object_ids: ids, label, status, undoes: null });
     this.takeOver();
     this.selection.clear();
@@ -311,6 +323,7 @@ export class Desk {
 
   private name(row: Correction): string {
     const what = count(row.object_ids.length, this.words.unit, this.words.units);
+    if (row.parts) return row.parts.length ? `${row.object_ids[0]} divided into ${row.parts.length} parts` : `${row.object_ids[0]} joined`;
     return row.label !== null ? `${what} to ${row.label}` : `${what} ${row.status}`;
   }
 
@@ -318,7 +331,7 @@ export class Desk {
   private after(rows: readonly number[]): number | null {
     const leaving = new Set(rows);
     const order = this.grid?.layout.order ?? [];
-    const last = Math.max(...rows.map((row) => order.indexOf(row)));
+    const last = rows.reduce((most, row) => Math.max(most, this.grid?.layout.placeOf.get(row)?.index ?? -1), -1);
     const group = this.groups.find((each) => each.rows.includes(rows[0]!));
     const same = new Set(group?.rows);
     return (
@@ -337,6 +350,22 @@ export class Desk {
   private takeOver(): void {
     this.table!.apply(this.corrections);
     this.regroup();
+  }
+
+  /** What the kernel does before the page shows it, after all that is on its way; the rows that it wrote. Rejects where it was not done. */
+  perform(verb: string, given: Record<string, unknown>): Promise<Correction[]> {
+    this.saving++;
+    this.tell();
+    const done = this.chain
+      .then(() => this.channel.ask<Correction[]>(verb, { ...given, after: this.confirmed.at(-1)?.sequence ?? 0 }))
+      .finally(() => this.saving--)
+      .then(({ value }) => {
+        this.unsaved = null;
+        this.confirm(value);
+        return value;
+      });
+    this.chain = done.catch(() => this.tell());
+    return done;
   }
 
   private save(verb: string, given: Record<string, unknown>): void {
@@ -366,7 +395,7 @@ export class Desk {
     const fresh = rows.filter((row) => !known.has(row.sequence));
     if (fresh.length) this.confirmed = [...this.confirmed, ...fresh].sort((a, b) => a.sequence - b.sequence);
     // Pending undos named pending rows; once none are on their way everything has its real number.
-    if (!this.pending.length) this.takeOver();
+    if (!this.pending.length && this.table!.apply(this.corrections)) this.regroup();
     this.tell();
   }
 

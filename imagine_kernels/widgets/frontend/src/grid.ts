@@ -329,7 +329,8 @@ export class Grid {
     const { table } = this.host;
     const status = table.status[row]!;
     const p = table.probability[row]!;
-    const look = [status, p, table.label[row], width, picture, this.options.trueSize && this.options.pxPerMm].join();
+    const several = table.isMultiple(row);
+    const look = [status, p, several, table.label[row], width, picture, this.options.trueSize && this.options.pxPerMm].join();
     const kept = this.spare.get(row);
     if (kept?.dataset.look === look) {
       kept.style.left = `${x}px`;
@@ -342,7 +343,7 @@ export class Grid {
     node.dataset.row = String(row);
     node.setAttribute("role", "gridcell");
     const sure = status === "validated" ? "" : `, probability ${percent(p)}`;
-    node.setAttribute("aria-label", `${table.label[row]}${sure}, ${STATUS_WORDS[status]}, ${table.ids[row]}`);
+    node.setAttribute("aria-label", `${table.label[row]}${sure}${several ? ", likely several" : ""}, ${STATUS_WORDS[status]}, ${table.ids[row]}`);
     node.style.left = `${x}px`;
     node.style.width = `${width}px`;
     const box = document.createElement("div");
@@ -380,6 +381,13 @@ export class Grid {
     if (width >= 64) foot.append(bar);
     foot.append(text);
     node.append(box, foot);
+    if (several) {
+      const mark = document.createElement("span");
+      mark.className = "ik-several";
+      mark.title = "Likely several in one: press C to divide it";
+      mark.textContent = "2+";
+      node.append(mark);
+    }
     if (status !== "predicted") {
       const mark = document.createElement("span");
       mark.className = "ik-mark";

@@ -3,9 +3,34 @@
 import type { Desk } from "./desk";
 import { neighbour, type Direction } from "./layout";
 import { showLike } from "./likeness";
+import { join, showMultiples } from "./multiples";
+import { mark } from "./marks";
+import { discardProposed, leaveProposed, showProposed } from "./proposals";
 import { taxonName } from "./table";
 
-export const KEYS: [string[], string][] = [
+const PROPOSAL_KEYS: [string[], string][] = [
+  [["P"], "show what is proposed for removal, by rule; once more: by taxon again"],
+  [["Shift", "X"], "discard all that is proposed for removal and shown"],
+];
+
+const MULTIPLE_KEYS: [string[], string][] = [
+  [["C"], "divide this one: look at the cut, draw lines"],
+  [["Shift", "C"], "show what is likely several; once more: by taxon again"],
+  [["J"], "join the parts of one again"],
+];
+
+/** The keys that do something with what is open. */
+export function keysOf(desk: Desk): [string[], string][] {
+  const marks = desk.hello?.marks ?? [];
+  return [
+    ...KEYS,
+    ...(desk.table?.proposals.length ? PROPOSAL_KEYS : []),
+    ...(desk.table?.multiple ? MULTIPLE_KEYS : []),
+    ...marks.map(({ name, key }): [string[], string] => [[key.toUpperCase()], `mark as ${name}; once more: no longer`]),
+  ];
+}
+
+const KEYS: [string[], string][] = [
   [["←", "→", "↑", "↓"], "go to the next one"],
   [["Shift", "← → ↑ ↓"], "select on the way"],
   [["Space"], "select or leave out"],
@@ -85,6 +110,11 @@ export function gridKey(desk: Desk, event: KeyboardEvent): boolean {
     if (taxon !== undefined) desk.correct({ label: taxon });
     return true;
   }
+  const marking = desk.hello?.marks.find((each) => each.key === key);
+  if (marking) {
+    mark(desk, marking);
+    return true;
+  }
   switch (key) {
     case " ":
       if (selection.focus !== null) selection.toggle(selection.focus);
@@ -113,6 +143,30 @@ export function gridKey(desk: Desk, event: KeyboardEvent): boolean {
       return true;
     case "g":
       if (desk.table.clusterOf) desk.setView({ by: desk.view.by === "taxon" ? "cluster" : "taxon" });
+      return true;
+    case "p":
+      if (!desk.table.proposals.length) return false;
+      if (desk.view.by === "proposal") leaveProposed(desk);
+      else showProposed(desk);
+      return true;
+    case "X":
+      if (!desk.table.proposals.length) return false;
+      // What nobody has seen does not go by a key.
+      if (desk.view.by === "proposal") discardProposed(desk, desk.shownRows());
+      else desk.say("Look at what is proposed for removal first: press P", "bad");
+      return true;
+    case "c":
+      if (!desk.table.multiple) return false;
+      if (selection.focus !== null) desk.open({ kind: "divide", row: selection.focus });
+      return true;
+    case "C":
+      if (!desk.table.multiple) return false;
+      if (desk.view.by === "multiple") desk.setView({ by: "taxon" });
+      else showMultiples(desk);
+      return true;
+    case "j":
+      if (!desk.table.multiple || selection.focus === null) return false;
+      void join(desk, selection.focus);
       return true;
     case "f": {
       const taxon = grid.foldFocused();

@@ -14,10 +14,34 @@ export interface Layout {
   lines: Line[];
   height: number;
   /** Line and place in it, by object. */
-  placeOf: Map<number, { line: number; place: number }>;
+  placeOf: Places;
   /** All objects in the order in which they are shown. */
   order: number[];
-  indexOf: Map<number, number>;
+}
+
+/** Where each object stands: three numbers for each, as there may be a hundred thousand. */
+export class Places {
+  private readonly at: Int32Array;
+
+  /** For objects below `n`. */
+  constructor(n: number) {
+    this.at = new Int32Array(3 * n).fill(-1);
+  }
+
+  set(row: number, line: number, place: number, index: number): void {
+    this.at[3 * row] = line;
+    this.at[3 * row + 1] = place;
+    this.at[3 * row + 2] = index;
+  }
+
+  has(row: number): boolean {
+    return (this.at[3 * row] ?? -1) >= 0;
+  }
+
+  /** Its line, its place in that, and its number among all that are shown; undefined where it is not shown. */
+  get(row: number): { line: number; place: number; index: number } | undefined {
+    return this.has(row) ? { line: this.at[3 * row]!, place: this.at[3 * row + 1]!, index: this.at[3 * row + 2]! } : undefined;
+  }
 }
 
 export interface LayoutOptions {
@@ -44,15 +68,13 @@ export function place(groups: readonly { rows: readonly number[] }[], options: L
   const across = Math.max(Math.floor((width - gap) / (options.side + gap)), 1);
   const side = Math.floor((width - gap) / across) - gap;
   const lines: Line[] = [];
-  const placeOf = new Map<number, { line: number; place: number }>();
+  const placeOf = new Places(groups.reduce((most, { rows }) => rows.reduce((a, b) => (a > b ? a : b), most), -1) + 1);
   const order: number[] = [];
-  const indexOf = new Map<number, number>();
   let y = 0;
   const finish = (group: number, cells: Cell[], picture: number) => {
     if (!cells.length) return;
     cells.forEach((cell, i) => {
-      placeOf.set(cell.row, { line: lines.length, place: i });
-      indexOf.set(cell.row, order.length);
+      placeOf.set(cell.row, lines.length, i, order.length);
       order.push(cell.row);
     });
     const height = picture + foot + gap;
@@ -87,7 +109,7 @@ export function place(groups: readonly { rows: readonly number[] }[], options: L
     }
     finish(g, cells, tallest);
   });
-  return { lines, height: y + gap, placeOf, order, indexOf };
+  return { lines, height: y + gap, placeOf, order };
 }
 
 /** The lines that a window from `top` to `bottom` px touches: first and one past the last. */
@@ -111,9 +133,9 @@ export type Direction = "left" | "right" | "up" | "down" | "home" | "end" | "pag
 /** The object that an arrow key leads to. */
 export function neighbour(layout: Layout, row: number, direction: Direction, page: number): number {
   const at = layout.placeOf.get(row);
-  const index = layout.indexOf.get(row);
-  if (!at || index === undefined) return layout.order[0] ?? row;
-  const order = layout.order;
+  if (!at) return layout.order[0] ?? row;
+  const { order } = layout;
+  const { index } = at;
   if (direction === "left") return order[Math.max(index - 1, 0)]!;
   if (direction === "right") return order[Math.min(index + 1, order.length - 1)]!;
   if (direction === "home") return order[0]!;

@@ -41,10 +41,24 @@ export interface ModelFacts {
   classes: string[];
 }
 
+/** A mark that stands in brackets behind a taxon, and its key. */
+export interface LabelMark {
+  name: string;
+  key: string;
+}
+
+/** Names that come along, with their numbers in WoRMS or an empty text. */
+export interface LabelSet {
+  name: string;
+  labels: { name: string; aphia_id: string }[];
+}
+
 export interface Hello {
   words: Words;
+  label_sets: LabelSet[];
   settings: SettingField[];
   reads: string[];
+  marks: LabelMark[];
   recent: RecentSession[];
   home_url: string | null;
   last: string | null;
@@ -94,6 +108,36 @@ export interface Correction {
   label: string | null;
   status: Status | null;
   undoes: number | null;
+  /** The parts that the object was divided into, none where it was joined again; null for other corrections. */
+  parts?: string[] | null;
+}
+
+/** Parts of an object, at the end of the table: their columns come as those of `Ready`. */
+export interface Parts {
+  ids: string[];
+  samples: string[];
+  /** The row of the first of them, and that of the object that they are parts of. */
+  first: number;
+  whole: number;
+}
+
+/** An object to draw a cut through: where its picture lies in its source, and the lines that are proposed, in px of that. */
+export interface CutView {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  lines: Point[][];
+  type: string;
+}
+
+export type Point = [number, number];
+
+/** A rule after which objects are proposed for removal. */
+export interface Proposal {
+  rule: string;
+  name: string;
+  sentence: string;
 }
 
 export interface Ready {
@@ -105,6 +149,9 @@ export interface Ready {
   classes: string[];
   samples: string[];
   sorts: string[];
+  proposals: Proposal[];
+  /** The probability from which on an object is likely several; null where objects are not divided. */
+  multiples_above?: number | null;
   corrections: Correction[];
   problems: ProblemRow[];
   model: ModelFacts | null;
@@ -130,6 +177,8 @@ export interface SpectrumPoint {
   high: number | null;
   n: number;
   used: boolean;
+  /** Why it is not in the fit; empty where it is. */
+  why: string;
 }
 
 export interface SpectrumFit {
@@ -161,11 +210,25 @@ export interface OtherTable {
   left: number;
 }
 
+/** How far the count of a sample is that goes on until enough is counted. */
+export interface CountState {
+  sample: string;
+  counted: number;
+  wanted: number;
+  noun: string;
+  sentence: string;
+  remark: string;
+  parts: { name: string; n: number; of: number; low: number | null; high: number | null; remark: string }[];
+  /** Points of x, what was met by then, what is expected over all orders, and the ends of its interval. */
+  curve: { x: string; y: string; points: [number, number, number, number, number][] } | null;
+}
+
 export interface Quantities {
   sequence: number;
   quantities: Quantity[];
   rows: AbundanceRow[];
   spectrum: { x: string; y: string; points: SpectrumPoint[]; fits: SpectrumFit[] } | null;
+  counting: CountState[];
   /** Whatever else was measured, as it is. */
   tables: OtherTable[];
   notes: string[];

@@ -4,7 +4,7 @@ import { Refusal } from "./channel";
 import type { Grouping } from "./table";
 
 export type Screen = "loading" | "start" | "working" | "sorting";
-export type Dialog = { kind: "keys" | "problems" | "model" | "chooser" | "recent" } | { kind: "zoom"; row: number } | null;
+export type Dialog = { kind: "keys" | "problems" | "model" | "chooser" | "recent" } | { kind: "zoom" | "divide"; row: number } | null;
 
 export interface View {
   side: number;

@@ -13,6 +13,13 @@ describe("the layout of the grid", () => {
     expect(layout.lines.map((line) => line.kind)).toEqual(["head", "cells", "cells", "head", "cells", "head", "cells"]);
   });
 
+  it("knows where each object stands, and which ones are not shown", () => {
+    expect(layout.placeOf.get(13)).toEqual({ line: 2, place: 0, index: 3 });
+    expect(layout.placeOf.get(31)).toEqual({ line: 6, place: 1, index: 7 });
+    expect([10, 15, 99].map((row) => layout.placeOf.has(row))).toEqual([true, false, false]);
+    expect(layout.placeOf.get(15)).toBeUndefined();
+  });
+
   it("fills the width with whole columns", () => {
     const first = layout.lines[1]!;
     if (first.kind !== "cells") throw new Error("a line of cells was expected");

@@ -7,7 +7,7 @@ import { download, upload } from "../src/transfer";
 
 const ready: Ready = {
   session: "s", name: "n", source: "/s", layout: "l", ids: ["a", "b", "c", "d"], classes: ["Copepoda", "detritus"], samples: ["st1", "st2"],
-  sorts: ["area"], corrections: [], problems: [], model: null, seconds: null,
+  sorts: ["area"], proposals: [{ rule: "size", name: "Size", sentence: "Too small." }, { rule: "bubble", name: "Bubble", sentence: "" }], corrections: [], problems: [], model: null, seconds: null,
 };
 const view = (values: ArrayBufferView) => new DataView(values.buffer as ArrayBuffer);
 const buffers = () => [
@@ -18,6 +18,7 @@ const buffers = () => [
   view(new Uint16Array([0, 0, 1, 0])),
   view(new Uint8Array([0, 0, 0, 0])),
   view(new Float32Array([5, 50, 500, NaN])),
+  view(new Uint8Array([2, 0, 1, 2])),
 ];
 
 describe("the table", () => {
@@ -52,6 +53,19 @@ describe("the table", () => {
     table.apply([row]);
     expect(table.groups(NO_FILTER, [], "size", "similar").map((group) => [taxonName(group.taxon), group.rows])).toEqual([["Like c", [2, 3, 1]]]);
     expect(table.groups({ ...NO_FILTER, taxa: new Set(["nothing"]) }, [], "size", "similar")).toEqual([]);
+  });
+
+  it("shows what is proposed for removal by rule, until a person has judged it", () => {
+    const table = new Table(ready, buffers());
+    const shown = (filter = NO_FILTER) => table.groups(filter, [], "certainty", "proposal").map((group) => [taxonName(group.taxon), group.rows, group.total]);
+    expect(shown()).toEqual([["Proposed for removal: size", [2], 1], ["Proposed for removal: bubble", [3, 0], 2]]);
+    expect(shown({ ...NO_FILTER, rules: new Set(["bubble"]) })).toEqual([["Proposed for removal: bubble", [3, 0], 2]]);
+    const row = { sequence: 1, object_ids: ["a"], label: null, status: "validated" as const, undoes: null };
+    table.apply([row, { ...row, sequence: 2, object_ids: ["d"], status: "discarded" }]);
+    expect(shown()).toEqual([["Proposed for removal: size", [2], 1]]);
+    expect(table.proposal(0)).toBeNull();
+    table.apply([row, { ...row, sequence: 2, object_ids: [], undoes: 1, status: null }]);
+    expect(table.proposal(0)?.rule).toBe("bubble");
   });
 
   it("filters by taxon, status, sample, probability, size and text", () => {

@@ -19,6 +19,7 @@ const PATHS: Record<string, string> = {
   check: "m3 8.5 3.5 3.5L13 4.5",
   dubious: "M5.6 5.8a2.4 2.4 0 1 1 3.5 2.3C8.4 8.5 8 9 8 10M8 12.4v.2",
   discard: "m4 4 8 8M12 4l-8 8",
+  mark: "M4 14V2.5M4 3h8l-2 2.7 2 2.8H4",
   undo: "M5.5 3 2.5 6l3 3M2.5 6H10a3.5 3.5 0 0 1 0 7H6",
   redo: "m10.5 3 3 3-3 3M13.5 6H6a3.5 3.5 0 0 0 0 7h4",
   download: "M8 2v8M4.5 7 8 10.5 11.5 7M2.5 13.5h11",

@@ -1,10 +1,14 @@
 /** The windows over the page: taxon chooser, large picture, keys, problems, model. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { KEYS, digitTaxa } from "../keys";
+import { digitTaxa, keysOf } from "../keys";
 import { showLike } from "../likeness";
+import { join } from "../multiples";
+import { mark } from "../marks";
+import type { LabelMark } from "../protocol";
 import { count, number, percent } from "../scales";
 import { Modal, useDesk } from "./common";
+import { Dividing } from "./dividing";
 
 export function Dialogs() {
   const desk = useDesk();
@@ -14,11 +18,13 @@ export function Dialogs() {
       return desk.table && <Chooser onClose={close} />;
     case "zoom":
       return desk.table && <Zoom key={desk.dialog.row} row={desk.dialog.row} onClose={close} />;
+    case "divide":
+      return desk.table?.multiple && <Dividing key={desk.dialog.row} row={desk.dialog.row} onClose={close} />;
     case "keys":
       return (
         <Modal title="Keys" onClose={close}>
           <dl class="ik-keys">
-            {KEYS.map(([keys, what]) => (
+            {keysOf(desk).map(([keys, what]) => (
               <div key={what}>
                 <dt>{keys.map((key) => <kbd key={key}>{key}</kbd>)}</dt>
                 <dd>{what}</dd>
@@ -37,6 +43,9 @@ export function Dialogs() {
   }
 }
 
+/** Names of label sets that are listed at once. */
+const MOST_KNOWN = 50;
+
 function Chooser({ onClose }: { onClose: () => void }) {
   const desk = useDesk();
   const table = desk.table!;
@@ -50,10 +59,12 @@ function Chooser({ onClose }: { onClose: () => void }) {
   const matching = all
     .filter((taxon) => taxon.toLowerCase().includes(typed.toLowerCase()))
     .sort((a, b) => Number(b.toLowerCase().startsWith(typed.toLowerCase())) - Number(a.toLowerCase().startsWith(typed.toLowerCase())));
-  const isNew = typed !== "" && !all.some((taxon) => taxon.toLowerCase() === typed.toLowerCase());
+  const known = typed ? desk.knownNames(typed, MOST_KNOWN) : [];
+  const isNew = typed !== "" && ![...all, ...known.map(({ taxon }) => taxon)].some((taxon) => taxon.toLowerCase() === typed.toLowerCase());
   const options: { taxon: string; note: string; section: string }[] = typed
     ? [
         ...matching.map((taxon) => ({ taxon, note: String(counts.get(taxon) ?? 0), section: "" })),
+        ...known,
         ...(isNew ? [{ taxon: typed, note: "new", section: "A new name" }] : []),
       ]
     : [
@@ -153,6 +164,13 @@ function Zoom({ row, onClose }: { row: number; onClose: () => void }) {
     onClose();
     desk.correct(change);
   };
+  const marking = (key: string) => desk.hello!.marks.find((each) => each.key === key);
+  const give = (given: LabelMark) => {
+    desk.selection.clear();
+    desk.selection.goTo(row);
+    onClose();
+    mark(desk, given);
+  };
   const [w, h] = [table.sizes[2 * row]!, table.sizes[2 * row + 1]!];
   const mm = table.mmPerPx[row]!;
   return (
@@ -165,6 +183,8 @@ function Zoom({ row, onClose }: { row: number; onClose: () => void }) {
           else if (event.key === "v") act({ status: "validated" });
           else if (event.key === "d") act({ status: "dubious" });
           else if (event.key === "x") act({ status: "discarded" });
+          else if (event.key === "c" && table.multiple) desk.open({ kind: "divide", row });
+          else if (marking(event.key)) give(marking(event.key)!);
           else return;
           event.preventDefault();
         }}
@@ -200,6 +220,12 @@ function Zoom({ row, onClose }: { row: number; onClose: () => void }) {
             <button class="ik-button" data-autofocus disabled={index < 0 || index >= order.length - 1} onClick={() => go(1)}>Next</button>
             <button class="ik-button" onClick={() => act({ status: "validated" })}>Validate</button>
             <button class="ik-button" onClick={() => act({ status: "dubious" })}>Dubious</button>
+            {table.multiple && (
+              <button class="ik-button" data-act="cut" title="Look at the cut, draw lines (C)" onClick={() => desk.open({ kind: "divide", row })}>Divide…</button>
+            )}
+            {table.isPart(row) && (
+              <button class="ik-button" data-act="join" title="Put it together with its other parts (J)" onClick={() => { onClose(); void join(desk, row); }}>Join again</button>
+            )}
             {table.unusual && (
               <button class="ik-button" data-act="like" title={`The ${desk.words.units} most like this one first (L)`} onClick={() => { onClose(); void showLike(desk, row); }}>More like this</button>
             )}

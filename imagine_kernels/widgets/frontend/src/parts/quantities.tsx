@@ -1,10 +1,11 @@
 /** The quantities: they follow each correction at once. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { number } from "../scales";
+import { count, number } from "../scales";
 import type { OtherTable } from "../protocol";
 import { AbundanceChart, SpectrumChart } from "./charts";
 import { ErrorBox, useDesk } from "./common";
+import { Counting } from "./counting";
 
 export function QuantitiesPanel() {
   const desk = useDesk();
@@ -30,6 +31,7 @@ export function QuantitiesPanel() {
   // The whole sample would set the scale for all; it is in the table, and said above it.
   const drawn = computed.filter((row) => !row.total);
   const whole = computed.find((row) => row.total);
+  const state = quantities?.counting.find((each) => each.sample === chosen);
   const spectrum = quantities?.spectrum ?? null;
   const ofSample = spectrum?.points.filter((point) => point.sample === chosen) ?? [];
   const spectra = [...new Set(ofSample.map((point) => point.taxon))];
@@ -54,7 +56,8 @@ export function QuantitiesPanel() {
         <>
           {quantities.alerts.length > 0 && (
             <div class="ik-error ik-alerts" role="alert" tabIndex={0}>
-              {quantities.alerts.map((alert) => <p key={alert}>{alert}</p>)}
+              <h3>{count(quantities.alerts.length, "alert", "alerts")}</h3>
+              <ul>{quantities.alerts.map((alert) => <li key={alert}>{alert}</li>)}</ul>
             </div>
           )}
           <div class="ik-panel-choices">
@@ -75,6 +78,7 @@ export function QuantitiesPanel() {
               </label>
             )}
           </div>
+          {state && <Counting state={state} width={width} />}
           {quantity && computed.length > 0 ? (
             <section>
               <div class="ik-legend ik-small" aria-hidden="true">
@@ -156,7 +160,7 @@ export function QuantitiesPanel() {
                           <td class="ik-right">{number(point.x)}</td>
                           <td class="ik-right">{interval([point.y, point.low, point.high])}</td>
                           <td class="ik-right">{point.n}</td>
-                          <td>{point.used ? "yes" : "no"}</td>
+                          <td>{point.used ? "yes" : `no: ${point.why}`}</td>
                         </tr>
                       ))}
                     </tbody>

@@ -4,9 +4,13 @@ import { useEffect, useRef } from "preact/hooks";
 import { Grid } from "../grid";
 import { digitTaxa, gridKey } from "../keys";
 import { STATUSES, type Status } from "../protocol";
+import { mark } from "../marks";
+import { leaveProposed } from "../proposals";
 import { count, percent, scaleBar } from "../scales";
 import { NO_FILTER, taxonName, type Grouping } from "../table";
 import { Icon, useDesk } from "./common";
+import { Multiples } from "./dividing";
+import { Proposals } from "./proposals";
 import { QuantitiesPanel } from "./quantities";
 
 const STATUS_NAMES: Record<Status, string> = { predicted: "Not looked at", validated: "Validated", dubious: "Dubious", discarded: "Discarded" };
@@ -82,9 +86,11 @@ function Sidebar() {
         />
       </div>
       <div class="ik-side-line">
-        <span class="ik-muted ik-small ik-number">{active ? `${shown} of ${table.length} shown` : count(table.length, desk.words.unit, desk.words.units)}</span>
+        <span class="ik-muted ik-small ik-number">{active ? `${shown} of ${table.rows.length} shown` : count(table.rows.length, desk.words.unit, desk.words.units)}</span>
         {active && <button class="ik-link" onClick={() => desk.setFilter(NO_FILTER)}>Show all</button>}
       </div>
+      <Proposals />
+      <Multiples />
       <h3>{capital(desk.words.taxa)}</h3>
       <ul class="ik-taxa">
         {taxa.map((taxon) => (
@@ -142,7 +148,7 @@ function Sidebar() {
 }
 
 function plain(filter: typeof NO_FILTER) {
-  return { ...filter, taxa: [...filter.taxa], statuses: [...filter.statuses], samples: [...filter.samples] };
+  return { ...filter, taxa: [...filter.taxa], statuses: [...filter.statuses], samples: [...filter.samples], rules: [...filter.rules] };
 }
 
 function Tools() {
@@ -162,6 +168,7 @@ function Tools() {
         {tool("check", "Validate", "V", () => desk.correct({ status: "validated" }))}
         {tool("dubious", "Dubious", "D", () => desk.correct({ status: "dubious" }))}
         {tool("discard", "Discard", "X", () => desk.correct({ status: "discarded" }))}
+        {desk.hello!.marks.map((each) => tool("mark", capital(each.name), each.key.toUpperCase(), () => mark(desk, each)))}
         <span class="ik-rule" />
         {icon("undo", "Undo", "Control+Z", () => desk.undo(), desk.canUndo)}
         {icon("redo", "Redo", "Control+Shift+Z", () => desk.redo(), desk.canRedo)}
@@ -176,16 +183,19 @@ function Tools() {
           <Icon name="select" />
           Select
         </button>
-        {desk.table!.clusterOf && (
+        {(desk.table!.clusterOf || desk.table!.multiple || desk.table!.proposals.length > 0) && (
           <select class="ik-select ik-select-groups" aria-label="Group by" title="Group by" value={view.by} onChange={(event) => desk.setView({ by: event.currentTarget.value as Grouping })}>
             <option value="taxon">By {desk.words.taxon}</option>
-            <option value="cluster">Alike together</option>
+            {desk.table!.clusterOf && <option value="cluster">Alike together</option>}
+            {desk.table!.proposals.length > 0 && <option value="proposal">Proposed for removal</option>}
+            {desk.table!.multiple && <option value="multiple">Likely multiples</option>}
             {view.by === "similar" && <option value="similar">Like one</option>}
           </select>
         )}
         <select class="ik-select" aria-label="Sort by" title="Sort by" disabled={view.by === "similar"} value={view.sort} onChange={(event) => desk.setView({ sort: event.currentTarget.value })}>
           <option value="certainty">Least certain first</option>
           {desk.table!.unusual && <option value="unusual">Most unusual first</option>}
+          {desk.table!.multiple && <option value="multiple">Likely multiples first</option>}
           <option value="size">Largest first</option>
           {desk.table!.sorts.map((name) => <option key={name} value={name}>{name}, high first</option>)}
         </select>
@@ -259,8 +269,16 @@ function GridBox() {
     <div class="ik-grid-box" ref={box}>
       {desk.groups.length === 0 && (
         <div class="ik-empty ik-grid-empty">
-          <h3>No {desk.words.unit} fits the filter</h3>
-          <button class="ik-button" onClick={() => desk.setFilter(NO_FILTER)}>Show all</button>
+          <h3>No {desk.words.unit} {view.by === "proposal" ? "that fits the filter is proposed for removal" : "fits the filter"}</h3>
+          <button
+            class="ik-button"
+            onClick={() => {
+              if (view.by === "proposal") leaveProposed(desk);
+              desk.setFilter(NO_FILTER);
+            }}
+          >
+            Show all
+          </button>
         </div>
       )}
       {bar && (
