@@ -1,8 +1,10 @@
-"""Takes the pictures of the documentation from the running product: ``.venv/bin/python docs/screenshots.py [app] [annotate] [desktop] [hub]``.
+"""Takes the pictures of the documentation from the running product.
+
+    .venv/bin/python docs/screenshots.py [app] [identify] [annotate] [desktop] [hub]
 
 It starts a hub of its own in a temporary folder, logs in as a person does, and drives the pages in Chromium: ``app`` for what a
-scientist sees, ``annotate`` for the annotator, ``desktop`` for napari in the browser, ``hub`` for what an operator sees, by default
-all. Look at the pictures before you keep them.
+scientist sees, ``identify`` for single windows of the identify app, ``annotate`` for the annotator, ``desktop`` for napari in the
+browser, ``hub`` for what an operator sees, by default all. Look at the pictures before you keep them.
 """
 
 from __future__ import annotations
@@ -33,12 +35,13 @@ from imagine_hub.state import StateFolder  # noqa: E402
 from imagine_hub.usage.ledger import Ledger  # noqa: E402
 from pages import IdentifyPage  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+from voila_server import Server  # noqa: E402
 
 SIZE = {"width": 1280, "height": 800}
 PATIENCE_MS = 120_000
 
 
-PARTS = ("app", "annotate", "desktop", "hub")
+PARTS = ("app", "identify", "annotate", "desktop", "hub")
 PASSWORD = "kelp drifts over quiet sand"  # noqa: S105 - of a hub that lives for a minute
 PEOPLE = ("anna", "bruno", "carla", "dirk", "elena")
 # As in the tutorial of a first hub, with a GPU.
@@ -84,6 +87,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright, chromium(playwright) as browser:
         if "app" in parts:
             of_the_app(Path(folder) / "app", browser)
+        if "identify" in parts:
+            of_identify(Path(folder) / "identify", browser)
         if "annotate" in parts:
             of_the_annotator(Path(folder) / "annotate", browser)
         if "desktop" in parts:
@@ -105,6 +110,47 @@ def of_the_app(folder: Path, browser: Browser) -> None:
         take(page, "identify")
         report(page)
         take(page, "report")
+
+
+def of_identify(folder: Path, browser: Browser) -> None:
+    """A cut through two organisms that touch, and a count of valves that goes on."""
+    import imagine_kernels as ik
+    from imagine_kernels.samples.zooscan_scan import make_scan
+
+    make_scan(folder / "scans", 41, width=2000, height=1500, n=10, touching=5)
+    for name in ("zooscan", "diatoms"):
+        ik.use_case(name).train_starter(folder / "models" / f"{name}-starter")
+    shutil.copytree(ik.use_case("diatoms").bundled_sample(), folder / "samples" / "diatoms-sample")
+    server = Server(folder, spare_kernels=False)
+    try:
+        page, app = identify_page(browser, server, "zooscan")
+        page.click("[data-act=browse]")
+        page.get_by_role("button", name="scans").click()
+        page.click("[data-act=this-folder]")
+        app.wait_grid()
+        app.wait_quantities()
+        page.locator(".ik-vignettes").focus()
+        app.press("Shift+C", "Home", "c")
+        page.locator(".ik-cut").first.wait_for()
+        take(page, "identify-divide")
+        page.context.close()
+        page, app = identify_page(browser, server, "diatoms")
+        app.open_sample()
+        app.wait_grid()
+        app.wait_quantities()
+        page.wait_for_timeout(2000)
+        take(page, "identify-count")
+        page.context.close()
+    finally:
+        server.close()
+
+
+def identify_page(browser: Browser, server: Server, name: str) -> tuple[Page, IdentifyPage]:
+    page = page_of(browser)
+    page.goto(server.address(f"{name}/identify.ipynb"))
+    app = IdentifyPage(page)
+    app.wait_start(timeout_s=PATIENCE_MS / 1000)
+    return page, app
 
 
 def of_the_annotator(folder: Path, browser: Browser) -> None:

@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import tempfile
+import threading
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -210,7 +211,7 @@ def test_full_disk_leaves_nothing_behind(sample: Sample, tmp_path: Path) -> None
     target = tmp_path / "out.zip"
     target.write_bytes(b"yesterday's")
     # The passing file is a real full device.
-    (tmp_path / f".out.zip.{os.getpid()}.part").symlink_to("/dev/full")
+    (tmp_path / f".out.zip.{os.getpid()}.{threading.get_ident()}.part").symlink_to("/dev/full")
     with pytest.raises(
         NotEnoughSpace, match=r"There is no room left to write .*out\.zip: free some space, or choose another folder"
     ):

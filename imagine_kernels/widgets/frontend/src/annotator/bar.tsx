@@ -1,6 +1,6 @@
 /** The bar at the top: where one is, whether all is saved, what can be taken in and out. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon, Mark } from "../parts/common";
 import { toggleTheme } from "../theme";
 import { actionOf } from "./actions";
@@ -95,7 +95,8 @@ function ProjectMenu() {
   const page = usePage();
   const [open, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
+  // Before the next key: who opens it by keyboard goes on at once.
+  useLayoutEffect(() => {
     if (!open) return;
     box.current?.querySelector<HTMLElement>("[role=menuitem]")?.focus();
     const outside = (event: Event) => {
