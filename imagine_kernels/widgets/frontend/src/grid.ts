@@ -174,7 +174,7 @@ export class Grid {
     const { table } = this.host;
     this.width = this.element.clientWidth;
     const folded = new Set(this.groups.flatMap((group, i) => (this.folded.has(group.taxon) ? [i] : [])));
-    const inMm = table.sizeUnit === "mm";
+    const inMm = table.sizeUnit !== "px";
     this.layout = place(this.groups, {
       width: this.width,
       side: this.options.side,

@@ -51,6 +51,9 @@ export function taxonName(taxon: string): string {
 /** Names sort as people expect, whatever their case. */
 const byName = new Intl.Collator("en", { sensitivity: "base", numeric: true }).compare;
 
+/** Side of a pixel in mm from which on lengths are said in mm; the pixels of a microscope are finer. */
+const FINE_MM = 0.002;
+
 export class Table {
   ids: readonly string[];
   readonly classes: readonly string[];
@@ -78,6 +81,8 @@ export class Table {
   unusual: Float32Array | null = null;
   /** The group of like pictures that each is in, the largest 0. */
   clusterOf: Uint16Array | null = null;
+  /** In which sizes are said: that of a microscope has fine pixels. */
+  readonly sizeUnit: "µm" | "mm" | "px";
   /** All objects by falling likeness with the first of them. */
   likeness: Uint32Array | null = null;
   /** The number of the rule that proposes to remove each object, from 1; 0 for most. */
@@ -107,6 +112,8 @@ export class Table {
     this.sampleOf = new Uint16Array(copy(view(1)));
     this.sizes = new Uint16Array(copy(view(2)));
     this.mmPerPx = floats(3);
+    const known = this.mmPerPx.find((value) => Number.isFinite(value) && value > 0);
+    this.sizeUnit = known === undefined ? "px" : known < FINE_MM ? "µm" : "mm";
     const labels = new Uint16Array(copy(view(4)));
     const statuses = new Uint8Array(copy(view(5)));
     this.sortColumns = new Map(ready.sorts.map((name, i) => [name, floats(6 + i)]));
@@ -255,15 +262,16 @@ export class Table {
     return (this.counted.proposed = found);
   }
 
-  /** The longest side of the picture in mm, or in px where the pixel size is unknown. */
+  /** The longest side of the picture in `sizeUnit`, or in px where the size of its pixels is unknown. */
   size(row: number): number {
     const longest = Math.max(this.sizes[2 * row]!, this.sizes[2 * row + 1]!);
     const mm = this.mmPerPx[row]!;
-    return Number.isFinite(mm) && mm > 0 ? longest * mm : longest;
+    return Number.isFinite(mm) && mm > 0 ? this.said(longest * mm) : longest;
   }
 
-  get sizeUnit(): "mm" | "px" {
-    return this.mmPerPx.some((value) => Number.isFinite(value) && value > 0) ? "mm" : "px";
+  /** A length that is given in mm, in `sizeUnit`. */
+  said(mm: number): number {
+    return this.sizeUnit === "µm" ? 1000 * mm : mm;
   }
 
   matches(row: number, filter: Filter): boolean {

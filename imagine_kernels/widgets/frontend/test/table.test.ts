@@ -30,6 +30,14 @@ describe("the table", () => {
     ]);
   });
 
+  it("says sizes in the unit of the instrument", () => {
+    const sized = (mm: number[]) => new Table(ready, buffers().map((buffer, i) => (i === 3 ? view(new Float32Array(mm)) : buffer)));
+    const unit = (mm: number[]) => [sized(mm).sizeUnit, sized(mm).size(0)];
+    expect(unit([0.01, 0.01, 0.01, NaN])).toEqual(["mm", expect.closeTo(1, 5)]);
+    expect(unit([0.0005, NaN, 0.0005, 0.0005])).toEqual(["µm", expect.closeTo(50, 5)]);
+    expect(unit([NaN, NaN, 0, NaN])).toEqual(["px", 100]);
+  });
+
   it("follows corrections, also to a taxon that the model does not know", () => {
     const table = new Table(ready, buffers());
     const row = { object_ids: ["a"], label: "Cladocera", status: "validated" as const, undoes: null };

@@ -211,7 +211,7 @@ function Zoom({ row, onClose }: { row: number; onClose: () => void }) {
             </tbody>
           </table>
           <dl class="ik-facts">
-            <div><dt>Picture</dt><dd>{w} × {h} px{mm > 0 && `, ${number(w * mm)} × ${number(h * mm)} mm`}</dd></div>
+            <div><dt>Picture</dt><dd>{w} × {h} px{mm > 0 && `, ${number(table.said(w * mm))} × ${number(table.said(h * mm))} ${table.sizeUnit}`}</dd></div>
             <div><dt>Sample</dt><dd>{table.samples[table.sampleOf[row]!]}</dd></div>
             {facts.map((fact) => <div key={fact.name}><dt>{fact.name}</dt><dd>{fact.value}</dd></div>)}
           </dl>

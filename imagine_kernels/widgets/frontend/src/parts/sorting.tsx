@@ -264,7 +264,7 @@ function GridBox() {
     };
   }, [desk, desk.ready?.session]);
   const { view, table } = desk;
-  const bar = view.trueSize && table!.sizeUnit === "mm" ? scaleBar(view.pxPerMm, 160) : null;
+  const bar = view.trueSize && table!.sizeUnit !== "px" ? scaleBar(view.pxPerMm, 160) : null;
   return (
     <div class="ik-grid-box" ref={box}>
       {desk.groups.length === 0 && (
