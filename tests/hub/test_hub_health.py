@@ -127,7 +127,7 @@ def test_never_two_at_once_and_broken_off_in_order(tried: running.Hub, settings:
     with pytest.raises(HealthError, match=f"tried already \\(process {process.pid}\\)"):
         try_hub(settings, lambda words: None)
     process.send_signal(signal.SIGTERM)
-    _, complaint = process.communicate(timeout=90)
+    _, complaint = process.communicate(timeout=150)
     assert (process.returncode, complaint) == (1, "The trial was broken off; the server that it had started is stopped.\n")
     assert servers(tried) == {}
 

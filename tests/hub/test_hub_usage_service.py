@@ -335,8 +335,8 @@ def test_processes_of_a_server_are_all_counted_once(tmp_path: Path) -> None:
     for hour in office.ledger.used():
         used[hour.person] += hour.cpu_s or 0.0  # type: ignore[assignment]
     of = Pseudonyms.in_file(accounting.files.salt).of
-    # Three interpreters start, too; what is counted twice would be 2 s at least.
-    assert 1.0 <= used[of("anna")] < 2.0
+    # Three interpreters start, too, and each is counted in whole ticks of 10 ms; what is counted twice would be 2 s at least.
+    assert 0.97 <= used[of("anna")] < 2.0
     assert used[of("bruno")] == 0
     assert sampler.profiles == {"": 2}
     assert time.time() - sampler.last_at < 10

@@ -24,7 +24,7 @@ from imagine_hub.state import StateFolder
 if TYPE_CHECKING:
     from imagine_hub.settings import Settings
 
-STOP_PATIENCE_S = 40.0
+STOP_PATIENCE_S = 120.0
 APP_FAILED = "There was an error when executing cell"
 
 # Runs in the server of the account: the hub itself knows nothing of the library. A part of the sample is enough to see that
@@ -139,7 +139,7 @@ async def _until_asked_to_stop(trial: Awaitable[list[Step]]) -> list[Step]:
     try:
         return await task
     except asyncio.CancelledError:
-        raise HealthError("The trial was broken off; the server that it had started is stopped.") from None
+        raise HealthError("The trial was broken off; look whether its server is still there.") from None
 
 
 async def _try(settings: Settings, token: str, tell: Callable[[str], None]) -> list[Step]:
@@ -169,14 +169,20 @@ async def _try(settings: Settings, token: str, tell: Callable[[str], None]) -> l
 
     async with connected(settings, token) as client:
         if await step("hub answers", lambda: _reach(client)):
+            broken_off = False
             try:
                 await step("server starts", lambda: _start(client))
                 await step("use case", lambda: _use(client, settings.health.use_case))
                 await step("app opens", lambda: _open(client, settings))
+            except asyncio.CancelledError:
+                broken_off = True
             finally:
                 # Shielded: whoever breaks the trial off gets the server stopped all the same.
                 last = step("server stops", lambda: _stop(client), until=time.monotonic() + STOP_PATIENCE_S)
-                await asyncio.shield(asyncio.ensure_future(last))
+                stopped = await asyncio.shield(asyncio.ensure_future(last))
+            if broken_off:
+                what = "is stopped" if stopped else f"may be still there ({steps[-1].problem}): stop it on the page of the people"
+                raise HealthError(f"The trial was broken off; the server that it had started {what}.")
     return steps
 
 
@@ -255,6 +261,11 @@ def _app(settings: Settings) -> str:
 async def _stop(client: HubClient) -> str:
     # One that is still starting cannot be stopped, so it is asked for until it can.
     while (await client.user_model()).get("servers"):
-        await client.stop()
+        try:
+            await client.stop()
+        except RefusedError as error:
+            # The hub could not do it just now.
+            if error.status < 500:
+                raise
         await asyncio.sleep(0.3)
     return "nothing is left"

@@ -201,7 +201,13 @@ class ServiceSpawner(ContainerSpawner, SwarmSpawner):  # type: ignore[misc]
         out_of_memory = None
         if number := task["Status"].get("ContainerStatus", {}).get("ContainerID"):
             try:
-                out_of_memory = bool((await self.docker("inspect_container", number))["State"]["OOMKilled"])
+                # The engine hears of the end and of its reason one after the other.
+                for pause_s in (0.0, 0.3, 0.7, 2.0):
+                    await asyncio.sleep(pause_s)
+                    state = (await self.docker("inspect_container", number))["State"]
+                    out_of_memory = bool(state["OOMKilled"])
+                    if out_of_memory or state["ExitCode"] != service.KILLED:
+                        break
             except APIError:
                 self.log.debug("The container of %s lies on another machine", self.user.name)
         return service.how_it_ended(task, out_of_memory=out_of_memory)
