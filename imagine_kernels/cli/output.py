@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -27,6 +30,14 @@ def bar(quiet: bool) -> Any:
     from imagine_kernels.progress import progress_bar
 
     return progress_bar(quiet=quiet)
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """What Python warns of, as one line each on standard error."""
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: click.echo(f"warning: {message}", err=True)
+        yield
 
 
 def report_problems(problems: Any) -> None:

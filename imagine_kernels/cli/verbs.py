@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from imagine_kernels.cli.options import json_option, model_option, set_option
-from imagine_kernels.cli.output import bar, describe_model, report_problems, say, workflow_of
+from imagine_kernels.cli.output import bar, describe_model, plain_warnings, report_problems, say, workflow_of
 
 
 @click.command()
@@ -27,7 +27,7 @@ def train(use_case: str, data: Path, out: Path, epochs: int, seed: int, settings
 
     workflow = workflow_of(use_case)
     restart_with_fast_allocator()
-    with bar(as_json) as progress:
+    with bar(as_json) as progress, plain_warnings():
         opened = workflow.open(data, progress=progress, **settings)
         report_problems(opened.problems)
         bundle = workflow.train(opened, epochs=epochs, seed=seed, out=out, progress=progress)

@@ -33,12 +33,15 @@ class Split:
         The column whose values stay together; empty where the split is by object.
     sentence : str
         The same for people.
+    warning : str
+        Why the figures on held-out objects may be too good; empty where samples stay together, or nobody asked for that.
     """
 
     fold: NDArray[np.int64]
     n_folds: int
     by: str
     sentence: str
+    warning: str = ""
 
     @property
     def validation(self) -> NDArray[np.bool_]:
@@ -92,7 +95,28 @@ def split(labels: NDArray[Any], objects: pd.DataFrame, *, splits_by: Sequence[st
     for index, (_, held_out) in enumerate(StratifiedKFold(n, shuffle=True, random_state=seed).split(fold, labels.astype(str))):
         fold[held_out] = index
     why = f" {', '.join(splits_by)} does not vary enough to split by." if splits_by else ""
-    return Split(fold=fold, n_folds=n, by="", sentence=f"{n} folds by object, with like shares of the classes.{why}")
+    return Split(
+        fold=fold,
+        n_folds=n,
+        by="",
+        sentence=f"{n} folds by object, with like shares of the classes.{why}",
+        warning=_too_good(objects, splits_by) if splits_by else "",
+    )
+
+
+def _too_good(objects: pd.DataFrame, splits_by: Sequence[str]) -> str:
+    column = next((name for name in splits_by if name in objects), None)
+    values = [] if column is None else objects[column].dropna().astype(str).unique().tolist()
+    if len(values) < 2:
+        whose = f"come from one sample ({values[0]})" if values else "name no sample"
+        return (
+            f"All labelled objects {whose}: what is held out lies beside what was trained on, and the figures may be too good for other"
+            " samples. Label objects of at least three samples."
+        )
+    return (
+        f"The labelled objects of {len(values)} values of {column} could not be kept apart, so that objects of one sample are on both sides:"
+        " the figures may be too good for other samples. Label objects of at least three samples, each class in two of them."
+    )
 
 
 def watched(

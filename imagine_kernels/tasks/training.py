@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -83,6 +84,8 @@ def train_classifier(
     labels = data.sample.objects["label"].to_numpy(dtype=object)
     check_labels(labels)
     parts = split(labels, data.sample.objects, splits_by=splits_by, n_folds=task.folds, seed=seed)
+    if parts.warning:
+        warnings.warn(parts.warning, stacklevel=3)
     given: dict[str, Any] = {"task": task, "n_classes": len(data.classes), "progress": progress, "cancel": cancel}
     frozen = frozen_features(data.pictures, **given)
     candidates = [frozen_candidate(frozen, data.pictures, parts, seed=seed, **given)]
@@ -174,6 +177,7 @@ def _write(
         "split": {
             "by": parts.by,
             "sentence": parts.sentence,
+            "warning": parts.warning,
             "n_folds": parts.n_folds,
             "n_validation": n_validation,
             "n_held_out": n_held_out,
@@ -190,7 +194,7 @@ def _write(
         "metrics": metrics,
         "confusion": confusion,
         "precision": _agreements(graph, data.pictures, kept.orientations, len(data.classes), parts),
-        "limits": _limits(data, n_held_out),
+        "limits": _limits(data, n_held_out, parts.warning),
         "training": {"epochs": epochs, "seed": seed, "task": asdict(task), **kept.settings},
         "onnx_difference": difference,
         "versions": {name: _version(name) for name in _PACKAGES},
@@ -232,7 +236,7 @@ def _agreements(graph: bytes, pictures: Pictures, orientations: int, n_classes: 
     return {"bf16": float((exact == fast).mean())}
 
 
-def _limits(data: Labelled, n_held_out: int) -> list[str]:
+def _limits(data: Labelled, n_held_out: int, warning: str) -> list[str]:
     counts = np.bincount(data.pictures.target, minlength=len(data.classes))
     few = [name for name, count in zip(data.classes, counts, strict=True) if count < 50]
     limits = [
@@ -240,6 +244,8 @@ def _limits(data: Labelled, n_held_out: int) -> list[str]:
         "Figures hold for data like the training data; another instrument, net, season or region can lower them much.",
         f"The intervals are those of {n_held_out} held-out objects and do not cover a change of the data.",
     ]
+    if warning:
+        limits.insert(0, warning)
     if few:
         limits.append(f"Few objects (fewer than 50) taught it these classes: {', '.join(few)}.")
     return limits

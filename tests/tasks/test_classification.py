@@ -66,6 +66,14 @@ def test_train_then_identify(draw: Draw, tmp_path: Path) -> None:
     assert np.corrcoef(cosines.ravel(), (apart @ apart.T).ravel())[0, 1] > 0.9
 
 
+def test_labels_of_one_sample_are_warned_of(draw: Draw, tmp_path: Path) -> None:
+    sample = draw()
+    one = replace(sample, objects=sample.objects.assign(sample_id="st1"))
+    with pytest.warns(UserWarning, match=r"come from one sample \(st1\)"):
+        bundle = SMALL.train(one, use_case="zooscan", out=tmp_path / "model", splits_by=("sample_id",), epochs=0)
+    assert "All labelled objects come from one sample (st1)" in bundle.card
+
+
 def test_same_seed_same_model(draw: Draw, tmp_path: Path) -> None:
     sample = draw(n=5)
     one, two = (SMALL.train(sample, use_case="zooscan", out=tmp_path / name, epochs=0, seed=3) for name in ("one", "two"))

@@ -21,6 +21,7 @@ def test_objects_of_one_sample_stay_together() -> None:
     found = split(LABELS, objects(groups), splits_by=("sample_id",), n_folds=5, seed=0)
     assert found.by == "sample_id"
     assert "sample_id stay together" in found.sentence
+    assert found.warning == ""
     folds_of = pd.Series(found.fold).groupby(groups).nunique()
     assert (folds_of == 1).all()
     assert set(found.fold) == set(range(found.n_folds))
@@ -41,6 +42,8 @@ def test_split_by_object_where_samples_do_not_vary_enough(groups: list[str]) -> 
     found = split(LABELS, objects(groups), splits_by=("sample_id",), n_folds=5, seed=0)
     assert found.by == ""
     assert "sample_id does not vary enough" in found.sentence
+    assert "may be too good for other samples" in found.warning
+    assert ("come from one sample (one)" in found.warning) is (len(set(groups)) == 1)
     for fold in range(5):
         assert (LABELS[found.fold == fold] == "a").sum() == 12
 
@@ -48,6 +51,12 @@ def test_split_by_object_where_samples_do_not_vary_enough(groups: list[str]) -> 
 def test_a_column_that_is_absent_is_passed_over() -> None:
     found = split(LABELS, objects([f"s{i % 12 // 2}" for i in range(120)]), splits_by=("acq_id", "sample_id"), n_folds=5, seed=0)
     assert found.by == "sample_id"
+
+
+def test_no_sample_is_named_or_none_is_asked_for() -> None:
+    nameless = pd.DataFrame({"file": [f"{i}.png" for i in range(120)]})
+    assert "name no sample" in split(LABELS, nameless, splits_by=("sample_id",), n_folds=5, seed=0).warning
+    assert split(LABELS, nameless, splits_by=(), n_folds=5, seed=0).warning == ""
 
 
 def test_few_objects_make_few_folds() -> None:
