@@ -104,6 +104,28 @@ def test_what_rules_propose_to_remove_goes_with_one_click(page: Page, server: Se
     expect(page.get_by_role("dialog", name="Keys")).to_contain_text("discard all that is proposed for removal and shown")
 
 
+def test_names_of_a_label_set_that_comes_along_are_found_by_name_and_by_number(
+    page: Page, server: Server, home: Path, pictures: Path
+) -> None:
+    run = write_run(home / "named", particles(6, esd_diameter=[4.5] * 6, src_image=[*range(20, 80, 10)]))
+    app = open_session(page, server, "flowcam", save_session(home, "flowcam", run, ["Tripos"] * 6))
+    app.wait_quantities()
+    app.grid.focus()
+    app.press("Home", "m")
+    chooser = page.get_by_role("dialog", name=re.compile("Move 1 particle"))
+    box, options = chooser.get_by_role("combobox"), chooser.get_by_role("option")
+    # Nothing of the set before something is typed.
+    expect(options).to_have_count(1)
+    box.fill("148948")
+    expect(options).to_have_text([re.compile("Actinoptychus senarius.*AphiaID 148948"), re.compile("Add “148948”")])
+    box.fill("actinoptychus sen")
+    expect(options.first).to_contain_text("Actinoptychus senarius")
+    page.screenshot(path=pictures / "label-set.png")
+    app.press("Enter")
+    app.wait_saved()
+    assert app.counts() == {"Tripos": 5, "Actinoptychus senarius": 1}
+
+
 def test_valves_are_counted_until_it_is_enough_and_marked_on_the_way(
     page: Page, server: Server, home: Path, pictures: Path
 ) -> None:
