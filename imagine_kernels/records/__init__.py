@@ -1,6 +1,7 @@
 """The values that travel between the layers, all frozen; a change gives a new value.
 
 ``objects``: samples of objects that are identified and what a model says of them, columnar, so that a million are an ordinary day.
+``georeference``: where the pixels of a picture lie on the earth.
 ``cuts``: lines that divide objects that are several.
 ``counting``: how far a count is that goes on until enough is counted.
 ``shapes`` and ``annotations``: what people and models mark in pictures, videos and recordings, one value each, so that files of any size
@@ -16,6 +17,7 @@ from imagine_kernels.records.annotations import (
     MediumKind,
 )
 from imagine_kernels.records.counting import CountedCurve, CountedPart, CountState
+from imagine_kernels.records.georeference import Georeference
 from imagine_kernels.records.objects import (
     PROPOSED_REMOVAL,
     STATUSES,
@@ -41,6 +43,7 @@ __all__ = [
     "CountState",
     "CountedCurve",
     "CountedPart",
+    "Georeference",
     "Label",
     "LabelGiven",
     "Measurements",
