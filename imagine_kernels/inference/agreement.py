@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,8 +15,8 @@ from imagine_kernels.inference.sessions import OnnxSession
 TOLERANCE = 1e-4
 
 
-def check_graph(graph: bytes, pixels: NDArray[np.uint8], morphometry: NDArray[np.float32], logits: NDArray[np.float32]) -> float:
-    """The largest difference between the logits of the ONNX model, run in ONNX Runtime, and `logits` (n, k).
+def check_graph(graph: bytes, given: Mapping[str, NDArray[Any]], logits: NDArray[np.float32]) -> float:
+    """The largest difference between the logits of the ONNX model, run in ONNX Runtime on its inputs by name, and `logits` (n, k, …).
 
     Raises
     ------
@@ -21,7 +24,7 @@ def check_graph(graph: bytes, pixels: NDArray[np.uint8], morphometry: NDArray[np
         It is larger than `TOLERANCE`.
     """
     found: list[NDArray[np.float32]] = []
-    OnnxSession(graph).run([(0, pixels, morphometry)], lambda _, given, __: found.append(given))
+    OnnxSession(graph).run([(0, given)], lambda _, outputs: found.append(outputs["logits"]))
     difference = float(np.abs(found[0] - logits).max())
     if not difference <= TOLERANCE * max(1.0, float(np.abs(logits).max()) / 10):
         raise BundleError(

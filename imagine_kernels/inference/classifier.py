@@ -115,13 +115,13 @@ class Classifier:
                 morphometry = np.tile(chunk.morphometry, (self.orientations, 1))
                 for start in range(0, len(rows), BATCH):
                     part = slice(start, start + BATCH)
-                    yield rows[part], pixels[part], morphometry[part]
+                    yield rows[part], {"pixels": pixels[part], "morphometry": morphometry[part]}
 
-        def done(rows: NDArray[np.int64], found: NDArray[np.float32], seen: NDArray[np.float32]) -> None:
+        def done(rows: NDArray[np.int64], found: Mapping[str, NDArray[np.float32]]) -> None:
             with lock:
-                np.add.at(logits, rows, found / self.orientations)
+                np.add.at(logits, rows, found["logits"] / self.orientations)
                 if features is not None:
-                    features.add(rows, seen / np.float32(self.orientations))
+                    features.add(rows, found["features"] / np.float32(self.orientations))
 
         with self._lock:
             self.session.run(turned(), done)
@@ -344,7 +344,7 @@ def _gpu_is_there() -> bool:
 def _torch_session(bundle: ModelBundle) -> Session:
     import torch
 
-    from imagine_kernels.models.network import build_network, load_weights
+    from imagine_kernels.models.network import OUTPUTS, build_network, load_weights
 
     if not torch.cuda.is_available():
         raise SettingError("There is no GPU that torch can use: choose the device cpu.")
@@ -353,4 +353,4 @@ def _torch_session(bundle: ModelBundle) -> Session:
         backbone=given["backbone"], classes=len(bundle.classes), morphometry=len(given["morphometry"]), imagenet=False
     )
     load_weights(network, bundle.weights())
-    return TorchSession(network)
+    return TorchSession(network, outputs=OUTPUTS)

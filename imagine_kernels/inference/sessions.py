@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -15,10 +15,10 @@ from imagine_kernels.errors import SettingError
 BATCH = 16
 
 Runtime = Literal["openvino", "onnxruntime", "torch"]
-#: ``(key, pixels (n, 1, s, s) uint8, morphometry (n, m) float32)``
-Chunk = tuple[Any, NDArray[np.uint8], NDArray[np.float32]]
-#: ``done(key, logits (n, k) float32, features (n, d) float32)``
-Done = Callable[[Any, NDArray[np.float32], NDArray[np.float32]], None]
+#: ``(key, inputs)``: arrays of n pictures each, by the names that the graph gives its inputs, in its order; the first ones are the pictures.
+Chunk = tuple[Any, Mapping[str, NDArray[Any]]]
+#: ``done(key, outputs)``: arrays of n rows each, by the names that the graph gives its outputs.
+Done = Callable[[Any, Mapping[str, NDArray[np.float32]]], None]
 
 
 class Session(Protocol):
@@ -58,20 +58,21 @@ class OpenVinoSession:
         settings = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "THROUGHPUT"}
         compiled = core.compile_model(model, "CPU", settings)
         self._queue = ov.AsyncInferQueue(compiled)
-        self._names = [port.any_name for port in compiled.inputs]
+        self._inputs = [port.any_name for port in compiled.inputs]
+        self._outputs = [port.any_name for port in compiled.outputs]
 
     def run(self, chunks: Iterable[Chunk], done: Done) -> None:
         """Run all chunks of at most `batch` pictures."""
 
         def finished(request: Any, info: tuple[Any, int]) -> None:
             key, n = info
-            done(key, request.get_tensor("logits").data[:n].copy(), request.get_tensor("features").data[:n].copy())
+            done(key, {name: request.get_tensor(name).data[:n].copy() for name in self._outputs})
 
         self._queue.set_callback(finished)
         try:
-            for key, pixels, morphometry in chunks:
-                given = {"pixels": _filled(pixels, self._batch), "morphometry": _filled(morphometry, self._batch)}
-                self._queue.start_async({name: given[name] for name in self._names}, (key, len(pixels)))
+            for key, given in chunks:
+                n = len(next(iter(given.values())))
+                self._queue.start_async({name: _filled(given[name], self._batch) for name in self._inputs}, (key, n))
         finally:
             self._queue.wait_all()
 
@@ -88,23 +89,33 @@ class OnnxSession:
         options.intra_op_num_threads = len(os.sched_getaffinity(0))
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        self._names = [port.name for port in self._session.get_inputs()]
+        self._inputs = [port.name for port in self._session.get_inputs()]
+        self._outputs = [port.name for port in self._session.get_outputs()]
 
     def run(self, chunks: Iterable[Chunk], done: Done) -> None:
         """Run all chunks in order."""
-        for key, pixels, morphometry in chunks:
-            given = {"pixels": pixels, "morphometry": morphometry}
-            logits, features = self._session.run(["logits", "features"], {name: given[name] for name in self._names})
-            done(key, np.asarray(logits), np.asarray(features))
+        for key, given in chunks:
+            found = self._session.run(self._outputs, {name: given[name] for name in self._inputs})
+            done(key, dict(zip(self._outputs, map(np.asarray, found), strict=True)))
 
 
 class TorchSession:
-    """The weights in torch on a GPU."""
+    """The weights in torch on a GPU.
+
+    Parameters
+    ----------
+    network : torch module
+        Takes the inputs in their order and gives the outputs in theirs.
+    outputs : sequence of str
+        Names of what it gives.
+    device : str
+    """
 
     runtime = "torch"
 
-    def __init__(self, network: Any, *, device: str = "cuda") -> None:
+    def __init__(self, network: Any, *, outputs: Sequence[str], device: str = "cuda") -> None:
         self._network = network.to(device).eval()
+        self._outputs = tuple(outputs)
         self._device = device
 
     def run(self, chunks: Iterable[Chunk], done: Done) -> None:
@@ -112,11 +123,10 @@ class TorchSession:
         import torch
 
         with torch.inference_mode():
-            for key, pixels, morphometry in chunks:
-                logits, features = self._network(
-                    torch.from_numpy(pixels).to(self._device), torch.from_numpy(morphometry).to(self._device)
-                )
-                done(key, logits.float().cpu().numpy(), features.float().cpu().numpy())
+            for key, given in chunks:
+                found = self._network(*(torch.from_numpy(array).to(self._device) for array in given.values()))
+                several = found if isinstance(found, tuple) else (found,)
+                done(key, {name: each.float().cpu().numpy() for name, each in zip(self._outputs, several, strict=True)})
 
 
 def cpu_session(graph: bytes, *, runtime: Runtime | None = None, precision: str = "f32") -> Session:

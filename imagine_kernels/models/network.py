@@ -19,6 +19,8 @@ STAGES = {4: 112, 5: 192, 6: 320}
 #: What the ImageNet weights were trained on: ``(x - MEAN) / SCALE``. Photographs rarely have a white background; the inverted picture, a
 #: light object on black, suits these weights better.
 MEAN, SCALE = 127.0, 128.0
+#: What the network gives, in this order, and the graph under these names.
+OUTPUTS = ("logits", "features")
 #: Exponent of the generalised mean that pools the last layer; 1 would be the average.
 POOLING_POWER = 3.0
 #: The root of zero has no slope: activations of the last layer are at least this.

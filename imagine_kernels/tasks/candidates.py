@@ -16,7 +16,7 @@ from imagine_kernels.errors import Cancelled
 from imagine_kernels.inference.pictures import oriented
 from imagine_kernels.inference.sessions import BATCH, Chunk, Session, TorchSession, cpu_session, openvino_is_there
 from imagine_kernels.models.graph import export_onnx, with_head
-from imagine_kernels.models.network import build_network, feature_lengths, set_head
+from imagine_kernels.models.network import OUTPUTS, build_network, feature_lengths, set_head
 from imagine_kernels.records import Progress
 from imagine_kernels.settings import home
 from imagine_kernels.tasks.classification import Classification
@@ -275,22 +275,14 @@ def averaged_features(
 ) -> dict[int, NDArray[np.float32]]:
     """Features (n, length) of the backbone, averaged over so many orientations, by each of `NUMBERS` up to `orientations`."""
     averages = _Averages(len(pictures), length, orientations)
-
-    def done(key: tuple[slice, int], _: NDArray[np.float32], features: NDArray[np.float32]) -> None:
-        averages.add(key, features)
-
-    session.run(_turned(pictures, orientations, progress, cancel), done)
+    session.run(_turned(pictures, orientations, progress, cancel), lambda key, found: averages.add(key, found["features"]))
     return averages.by_number()
 
 
 def averaged_logits(session: Session, pictures: Pictures, orientations: int, n_classes: int) -> dict[int, NDArray[np.float32]]:
     """Logits (n, k), averaged over so many orientations, by each of `NUMBERS` up to `orientations`."""
     averages = _Averages(len(pictures), n_classes, orientations)
-
-    def done(key: tuple[slice, int], logits: NDArray[np.float32], _: NDArray[np.float32]) -> None:
-        averages.add(key, logits)
-
-    session.run(_turned(pictures, orientations, None, None), done)
+    session.run(_turned(pictures, orientations, None, None), lambda key, found: averages.add(key, found["logits"]))
     return averages.by_number()
 
 
@@ -337,7 +329,8 @@ def _turned(pictures: Pictures, orientations: int, progress: Progress | None, ca
         rows = slice(start, min(start + BATCH, len(pictures)))
         for orientation in range(orientations):
             stop_if(cancel)
-            yield (rows, orientation), oriented(pictures.pixels[rows], orientation), pictures.morphometry[rows]
+            pixels: NDArray[Any] = oriented(pictures.pixels[rows], orientation)
+            yield (rows, orientation), {"pixels": pixels, "morphometry": pictures.morphometry[rows]}
         if progress is not None:
             progress(rows.stop, len(pictures), "computing features")
 
@@ -353,7 +346,7 @@ def fewest_orientations(logits: Mapping[int, NDArray[np.float32]], target: NDArr
 def _session(network: Any, graph: bytes) -> Session:
     import torch
 
-    return TorchSession(network) if torch.cuda.is_available() else cpu_session(graph)
+    return TorchSession(network, outputs=OUTPUTS) if torch.cuda.is_available() else cpu_session(graph)
 
 
 def stop_if(cancel: threading.Event | None) -> None:

@@ -221,7 +221,7 @@ def _check(graph: bytes, network: Any, pictures: Pictures) -> float:
     few = pictures.where(np.arange(min(8, len(pictures))))
     with torch.inference_mode():
         logits = network.to("cpu")(torch.from_numpy(few.pixels), torch.from_numpy(few.morphometry))[0].numpy()
-    return check_graph(graph, few.pixels, few.morphometry, logits)
+    return check_graph(graph, {"pixels": few.pixels, "morphometry": few.morphometry}, logits)
 
 
 def _agreements(graph: bytes, pictures: Pictures, orientations: int, n_classes: int, parts: Split) -> Mapping[str, float]:

@@ -72,10 +72,10 @@ def test_the_graph_gives_the_logits_of_torch(size: int, morphometry: int) -> Non
         expected, features = network(torch.from_numpy(pixels), torch.from_numpy(shape))
     for graph in (with_head(empty, network), export_onnx(network, size=size, morphometry=morphometry)):
         OnnxSession(graph).run(
-            [(0, pixels, shape)],
-            lambda _, logits, found: (
-                np.testing.assert_allclose(logits, expected.numpy(), atol=1e-4),
-                np.testing.assert_allclose(found, features.numpy(), atol=1e-4),
+            [(0, {"pixels": pixels, "morphometry": shape})],
+            lambda _, found: (
+                np.testing.assert_allclose(found["logits"], expected.numpy(), atol=1e-4),
+                np.testing.assert_allclose(found["features"], features.numpy(), atol=1e-4),
             ),
         )
     assert float(np.abs(expected.numpy()).max()) > 0.1
