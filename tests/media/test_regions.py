@@ -1,0 +1,87 @@
+"""Regions of masks: exact, whatever the bands, against scipy and scikit-image."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.ndimage
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.draw import polygon2mask
+
+from imagine_kernels.errors import FormatError
+from imagine_kernels.media.regions import filled, mean_within, outline_of, outline_text, regions
+from imagine_kernels.media.tiles import Box
+
+
+def blobs(seed: int, *, height: int = 60, width: int = 50, k: int = 3) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    smooth = scipy.ndimage.gaussian_filter(rng.normal(size=(k, height, width)), (0, 2, 2))
+    return smooth.argmax(axis=0).astype(np.uint8)
+
+
+def in_bands(mask: np.ndarray, rows: int) -> list[tuple[int, np.ndarray]]:
+    return [(top, mask[top : top + rows]) for top in range(0, len(mask), rows)]
+
+
+@given(st.integers(0, 10_000), st.integers(1, 70))
+@settings(max_examples=40)
+def test_regions_are_the_components_that_scipy_finds_whatever_the_bands(seed: int, rows: int) -> None:
+    mask = blobs(seed)
+    found = regions(in_bands(mask, rows))
+    for value in (1, 2):
+        labels, n = scipy.ndimage.label(mask == value)
+        expected = sorted(np.bincount(labels.ravel(), minlength=n + 1)[1:].tolist())
+        assert sorted(region.area_px for region in found if region.class_index == value) == expected
+    assert all(region.outline.is_valid for region in found)
+    whole = Box(0, 0, mask.shape[1], mask.shape[0])
+    np.testing.assert_array_equal(filled([(region.outline, region.class_index) for region in found], whole), mask)
+
+
+@given(st.integers(0, 1000), st.integers(1, 30))
+@settings(max_examples=20)
+def test_bands_leave_no_trace_in_the_outlines(seed: int, rows: int) -> None:
+    mask = blobs(seed, height=40)
+    at_once, in_parts = regions([(0, mask)]), regions(in_bands(mask, rows))
+    assert [region.class_index for region in at_once] == [region.class_index for region in in_parts]
+    for one, other in zip(at_once, in_parts, strict=True):
+        assert one.outline.equals(other.outline)
+        assert len(shapely.get_coordinates(other.outline)) == len(shapely.get_coordinates(one.outline.simplify(0)))
+
+
+def test_small_ones_and_the_background_are_left_out() -> None:
+    mask = np.zeros((20, 20), np.uint8)
+    mask[2:8, 3:9], mask[15, 15] = 1, 1
+    assert [region.area_px for region in regions([(0, mask)], min_area_px=2)] == [36]
+    assert [region.area_px for region in regions([(0, mask)], background=1)] == [400 - 37]
+    assert regions([(0, np.zeros((5, 5), np.uint8))]) == []
+    assert regions([]) == []
+
+
+def test_a_part_is_filled_as_scikit_image_fills_it() -> None:
+    # Off the centres of pixels, where rules for ties differ.
+    triangle = np.array([(3.2, 4.3), (40.7, 10.1), (15.4, 33.6)])
+    expected = polygon2mask((50, 50), triangle[:, ::-1] - 0.5)
+    part = filled([(shapely.Polygon(triangle), 2)], Box(10, 5, 30, 40))
+    np.testing.assert_array_equal(part, 2 * expected[5:45, 10:40])
+    assert filled([(shapely.Polygon(), 1)], Box(0, 0, 4, 3)).tolist() == [[0] * 4] * 3
+
+
+def test_the_mean_within_is_that_of_scipy() -> None:
+    mask, values = blobs(7), np.random.default_rng(0).normal(size=(2, 60, 50))
+    region = max(regions([(0, mask)]), key=lambda one: one.area_px)
+    inside = filled([(region.outline, 1)], Box(0, 0, 50, 60))
+    expected = [scipy.ndimage.mean(layer, inside, 1) for layer in values]
+    found = mean_within(region.outline, lambda box: values[:, box.y : box.y + box.height, box.x : box.x + box.width])
+    np.testing.assert_allclose(found, expected)
+
+
+def test_outlines_are_kept_as_text() -> None:
+    ring = shapely.Polygon([(0, 0), (10.1234, 0), (10, 10)], [[(6, 2), (8, 2), (8, 4)]])
+    again = outline_of(outline_text(ring))
+    assert again.hausdorff_distance(ring) < 1e-3
+    assert len(again.interiors) == 1
+    for text in ("", "POINT (1 2)", "POLYGON EMPTY", "POLYGON ((0 0, 1 1, 0 1, 1 0, 0 0))", "oil"):
+        with pytest.raises(FormatError, match="is no outline"):
+            outline_of(text)
