@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from imagine_kernels.records import PROPOSED_REMOVAL
 from imagine_kernels.records.cuts import MULTIPLE, MULTIPLES_ABOVE
+from imagine_kernels.records.figures_of_merit import TITLES, headline, held_out
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,19 +126,15 @@ def model_choices(summaries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
     """The models that can be chosen, the starter model first and under the name None, as the page takes them."""
 
     def words(summary: Mapping[str, Any]) -> str:
-        figure = summary["metrics"]["balanced_accuracy"]["value"]
-        return f"{summary['name']}: balanced accuracy {100 * figure:.0f} % on {summary['n_held_out']} held-out objects"
+        found = headline(summary)
+        return (
+            f"{summary['name']}: not evaluated"
+            if found is None
+            else (f"{summary['name']}: {found[0]} {100 * found[1]['value']:.0f} % on {held_out(summary)}")
+        )
 
     ordered = sorted(summaries, key=lambda summary: not summary["starter"])
     return [{"name": None if summary["starter"] else summary["folder"], "words": words(summary)} for summary in ordered]
-
-
-_METRICS = {
-    "balanced_accuracy": "Balanced accuracy",
-    "accuracy": "Accuracy",
-    "macro_f1": "Macro F1",
-    "ece": "Calibration error (ECE)",
-}
 
 
 def model_facts(summary: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any] | None:
@@ -153,12 +150,12 @@ def model_facts(summary: Mapping[str, Any], classes: Sequence[str]) -> dict[str,
         "n_held_out": summary.get("n_held_out"),
         "metrics": [
             {
-                "name": name,
+                "name": name[0].upper() + name[1:],
                 "value": float(metrics[key]["value"]),
                 "low": metrics[key].get("low"),
                 "high": metrics[key].get("high"),
             }
-            for key, name in _METRICS.items()
+            for key, name in TITLES.items()
             if isinstance(metrics.get(key), Mapping) and metrics[key].get("value") is not None
         ],
         "classes": list(classes),

@@ -10,14 +10,16 @@ from typing import Any
 
 import click
 
+from imagine_kernels.records.figures_of_merit import headline, held_out
+
 
 def describe_model(summary: dict[str, Any]) -> str:
-    """One line on a model: its recipe and balanced accuracy with interval on held-out objects."""
-    figure = summary["metrics"].get("balanced_accuracy")
-    if not figure:
+    """One line on a model: its recipe, and the figure that stands for it with its interval."""
+    found = headline(summary)
+    if found is None:
         return str(summary["recipe"])
-    held_out = f"{figure['value']:.3f} ({figure['low']:.3f}–{figure['high']:.3f}) on {summary['n_held_out']} held-out objects"
-    return f"{summary['recipe']}, balanced accuracy {held_out}"
+    title, figure = found
+    return f"{summary['recipe']}, {title} {figure['value']:.3f} ({figure['low']:.3f}–{figure['high']:.3f}) on {held_out(summary)}"
 
 
 def say(value: Any, as_json: bool = True, text: str = "") -> None:

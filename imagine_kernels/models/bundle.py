@@ -23,6 +23,7 @@ import numpy as np
 
 from imagine_kernels.errors import BundleError
 from imagine_kernels.records import Confusion
+from imagine_kernels.records.figures_of_merit import HEADLINES, HELD_OUT, TITLES
 
 DESCRIPTION = "bundle.json"
 GRAPH = "model.onnx"
@@ -117,6 +118,11 @@ class ModelBundle:
         )
 
     @property
+    def task(self) -> str:
+        """``"classification"`` of pictures of one thing each, or ``"segmentation"`` of the pixels of a picture."""
+        return str(self.details.get("task", "classification"))
+
+    @property
     def model_hash(self) -> str:
         """Twelve hexadecimal digits that change with anything in the bundle."""
         return str(self.details["sha256"])[:12]
@@ -142,10 +148,11 @@ class ModelBundle:
         return load(check_file(self.path, WEIGHTS, self.details["files"][WEIGHTS]))
 
     def _repr_html_(self) -> str:
-        score = self.metrics["balanced_accuracy"]
+        name = HEADLINES[self.task]
+        score = self.metrics[name]
         return (
-            f"<p><b>{self.name}</b> ({self.use_case}, {self.recipe}, {len(self.classes)} classes): balanced accuracy"
-            f" {score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}] on {self.n_held_out} held-out objects.</p>"
+            f"<p><b>{self.name}</b> ({self.use_case}, {self.recipe}, {len(self.classes)} classes): {TITLES[name]}"
+            f" {score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}] on {self.n_held_out} {HELD_OUT[self.task]}.</p>"
         )
 
 

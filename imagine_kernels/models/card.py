@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from imagine_kernels.records.figures_of_merit import HEADLINES, TITLES
+
 
 def model_card(held: Mapping[str, Any]) -> str:
     """The card (Markdown) of what a ``bundle.json`` holds."""
     split, data, metrics = held["split"], held["data"], held["metrics"]
     classes = "\n".join(f"| {name} | {data['counts'][name]} | {_class_figures(held, name)} |" for name in held["classes"])
-    overall = "\n".join(f"| {_TITLES[name]} | {_figure(metrics[name])} |" for name in _TITLES if name in metrics)
+    task = held.get("task", "classification")
+    words, main = _WORDS[task], HEADLINES[task]
+    overall = "\n".join(f"| {TITLES[name]} | {_figure(metrics[name])} |" for name in TITLES if name in metrics)
     candidates = "\n".join(
-        f"| {c['recipe']} | {_figure(c['balanced_accuracy'])} | {'kept' if c['recipe'] == held['recipe'] else 'not kept'} |"
+        f"| {c['recipe']} | {_figure(c[main])} | {'kept' if c['recipe'] == held['recipe'] else 'not kept'} |"
         for c in held["candidates"]
     )
     limits = "\n".join(f"- {sentence}" for sentence in held["limits"])
     versions = ", ".join(f"{name} {version}" for name, version in held["versions"].items())
     return f"""# {held["name"]}
 
-A classifier of pictures of single objects for the use case `{held["use_case"]}`, version {held["version"]}, made {held["created"]}.
+{words["what"]} for the use case `{held["use_case"]}`, version {held["version"]}, made {held["created"]}.
 
 ## Intended use
 
@@ -27,9 +31,9 @@ A classifier of pictures of single objects for the use case `{held["use_case"]}`
 
 ## Data
 
-{data["n"]} labelled objects of the sample "{data["name"]}" ({data["layout"]}). {split["sentence"]}
+{data["n"]} labelled {words["items"]} of the sample "{data["name"]}" ({data["layout"]}). {split["sentence"]}
 
-| class | objects | precision, recall on held-out objects |
+| class | {words["counted"]} | {words["per_class"]} |
 |---|---|---|
 {classes}
 
@@ -37,7 +41,8 @@ SHA-256 of the data (pictures and labels): `{data["sha256"]}`
 
 ## Metrics
 
-On {split["n_held_out"]} objects that were not trained on. {split["held_out_sentence"]} In brackets: 95 % bootstrap interval over objects.
+On {split["n_held_out"]} {words["tested"]} that were not trained on. {split["held_out_sentence"]} In brackets: 95 % bootstrap interval
+over {words["drawn"]}.
 
 | metric | value |
 |---|---|
@@ -47,13 +52,13 @@ On {split["n_held_out"]} objects that were not trained on. {split["held_out_sent
 
 {held["recipe_sentence"]}
 
-| recipe | balanced accuracy on the validation split ({split["n_validation"]} objects) | |
+| recipe | {TITLES[main]} on the validation split ({split["n_validation"]} {words["tested"]}) | |
 |---|---|---|
 {candidates}
 
 {held["reason"]}
 
-Probabilities are calibrated with the temperature {held["temperature"]:.3f}. Logits are averaged over {held["orientations"]} orientation(s):
+Probabilities are calibrated with the temperature {held["temperature"]:.3f}. They are averaged over {held["orientations"]} orientation(s):
 {held["orientations_reason"]}
 
 Seed {held["training"]["seed"]}. Versions: {versions}.
@@ -64,12 +69,17 @@ Seed {held["training"]["seed"]}. Versions: {versions}.
 """
 
 
-_TITLES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro F1",
-    "ece": "calibration error (ECE)",
-}
+#: What is said of models of each task.
+_WORDS = {
+    "classification": {
+        "what": "A classifier of pictures of single objects", "items": "objects", "counted": "objects", "tested": "objects",
+        "drawn": "objects", "per_class": "precision, recall on held-out objects",
+    },
+    "segmentation": {
+        "what": "A segmenter, which says of every pixel what it is,", "items": "pictures", "counted": "marked things", "tested": "tiles",
+        "drawn": "scenes", "per_class": "IoU, precision, recall of held-out pixels",
+    },
+}  # fmt: skip
 
 
 def _figure(figure: Mapping[str, float | None]) -> str:
@@ -81,4 +91,4 @@ def _figure(figure: Mapping[str, float | None]) -> str:
 
 def _class_figures(held: Mapping[str, Any], name: str) -> str:
     figures = held["metrics"]["per_class"][name]
-    return f"{_figure(figures['precision'])}, {_figure(figures['recall'])}"
+    return ", ".join(_figure(figures[metric]) for metric in ("iou", "precision", "recall") if metric in figures)

@@ -10,6 +10,7 @@ from typing import Any, Literal, overload
 from imagine_kernels import settings
 from imagine_kernels.errors import BundleError, UnknownName
 from imagine_kernels.models.bundle import DESCRIPTION, ModelBundle
+from imagine_kernels.records.figures_of_merit import TITLES
 
 
 def starter_name(use_case: str) -> str:
@@ -89,7 +90,8 @@ def model_summary(bundle: ModelBundle) -> dict[str, Any]:
         "created": bundle.created,
         "recipe": RECIPES.get(bundle.recipe, bundle.recipe),
         "classes": list(bundle.classes),
-        "metrics": {name: dict(bundle.metrics[name]) for name in ("accuracy", "balanced_accuracy", "macro_f1", "ece")},
+        "task": bundle.task,
+        "metrics": {name: dict(bundle.metrics[name]) for name in TITLES if name in bundle.metrics},
         "n_held_out": bundle.n_held_out,
     }
 

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from imagine_kernels.errors import DataNotFound
 from imagine_kernels.models.bundle import CARD, DESCRIPTION, FORMAT, GRAPH, WEIGHTS, ModelBundle, description_hash
 from imagine_kernels.models.card import model_card
+
+_PACKAGES = ("imagine-kernels", "torch", "timm", "fastai", "scikit-learn", "onnx", "onnxruntime", "openvino", "numpy")
 
 
 def write_bundle(out: Path, *, description: Mapping[str, Any], graph: bytes, weights: Mapping[str, NDArray[Any]]) -> ModelBundle:
@@ -59,6 +62,19 @@ def write_bundle(out: Path, *, description: Mapping[str, Any], graph: bytes, wei
             shutil.rmtree(folder)
         made.rename(folder)
     return ModelBundle.load(folder)
+
+
+def package_versions(*more: str) -> dict[str, Any]:
+    """``version`` of this library and ``versions`` of what a model was made with, for ``bundle.json``."""
+    known = {name: _version(name) for name in (*_PACKAGES, *more)}
+    return {"version": known["imagine-kernels"], "versions": known}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def check_target(out: Path) -> Path:

@@ -19,10 +19,12 @@ from imagine_kernels.records.annotations import (
 from imagine_kernels.records.counting import CountedCurve, CountedPart, CountState
 from imagine_kernels.records.georeference import Georeference
 from imagine_kernels.records.objects import (
+    OUTLINE,
     PROPOSED_REMOVAL,
     STATUSES,
     TOTALS,
     Confusion,
+    Found,
     Measurements,
     Predictions,
     Problem,
@@ -33,6 +35,7 @@ from imagine_kernels.records.objects import (
 from imagine_kernels.records.shapes import SHAPE_KINDS, Shape, ShapeKind
 
 __all__ = [
+    "OUTLINE",
     "PROPOSED_REMOVAL",
     "SHAPE_KINDS",
     "STATUSES",
@@ -43,6 +46,7 @@ __all__ = [
     "CountState",
     "CountedCurve",
     "CountedPart",
+    "Found",
     "Georeference",
     "Label",
     "LabelGiven",

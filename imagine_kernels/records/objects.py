@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 TOTALS = frozenset({"all objects", "all cells", "all valves"})
 #: Column of `Sample.objects` with the rule after which an object is proposed for removal; empty for most.
 PROPOSED_REMOVAL = "object_proposed_removal"
+#: Column of `Sample.objects` with the outline of a thing on its picture: well-known text of a polygon, in px.
+OUTLINE = "object_outline"
 #: The label of what nobody has named.
 UNIDENTIFIED = "unidentified"
 Status = Literal["predicted", "validated", "dubious", "discarded"]
@@ -87,7 +89,12 @@ class Sample:
         Values of the use case's settings in force.
     cut_from : str
         Empty where each `file` is the picture of one object. Else the kind of picture that it is (``"scan"``, ``"collage"``,
-        ``"micrograph"``), and ``object_bx``, ``object_by``, ``object_width`` and ``object_height`` are the box of the object in px of it.
+        ``"micrograph"``, ``"picture"``), and ``object_bx``, ``object_by``, ``object_width`` and ``object_height`` are the box of the object
+        in px of it.
+    media : DataFrame, m rows, or None
+        Where things are looked for in pictures: one row per picture that was looked at, things on it or not, with at least ``file``,
+        ``width`` and ``height`` in px, and ``labelled`` (bool: somebody has marked all things on it, there may be none). The outline
+        of each object is then in the column `OUTLINE` of `objects`. None where every object came as a picture of its own.
     """
 
     name: str
@@ -97,9 +104,15 @@ class Sample:
     problems: tuple[Problem, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     cut_from: str = ""
+    media: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.objects)
+
+    @property
+    def n_media(self) -> int:
+        """How many things can be identified, or pictures looked at."""
+        return len(self.objects) if self.media is None else len(self.media)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -256,6 +269,28 @@ class Predictions:
             new_label[mask] = label
         new_status[mask] = status
         return replace(self, label=new_label, status=new_status)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a task makes of a sample.
+
+    Attributes
+    ----------
+    sample : Sample
+        With a row per object that was identified, or thing that was found, and what was measured on the way.
+    predictions : Predictions
+        Of these objects, in the same order.
+    problems : tuple of Problem
+        What could not be looked at.
+    places : (n, d) float16 ndarray or None
+        Where each object lies among the others, see `imagine_kernels.measures.embedding`.
+    """
+
+    sample: Sample
+    predictions: Predictions
+    problems: tuple[Problem, ...] = ()
+    places: NDArray[np.float16] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from imagine_kernels import figures
 from imagine_kernels.catalog import style_sheet
 from imagine_kernels.progress import progress_to_file
 from imagine_kernels.records import TOTALS, Measurements, Predictions
+from imagine_kernels.records.figures_of_merit import TITLES, headline, held_out
 from imagine_kernels.reports import html
 from imagine_kernels.reports.html import Html
 from imagine_kernels.reports.make import PROGRESS_VARIABLE
@@ -31,12 +32,6 @@ if TYPE_CHECKING:
 
 #: Rows of the table of problems that are printed; problems.csv holds all.
 MAX_PROBLEMS = 200
-_METRICS = {
-    "balanced_accuracy": "balanced accuracy",
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "ece": "expected calibration error",
-}
 
 
 def open_report(
@@ -175,10 +170,11 @@ class Report:
             ),
             *_totals(self._main()),
         ]
-        score = result.model.get("metrics", {}).get("balanced_accuracy")
-        if score:
-            held_out = f"balanced accuracy on {result.model.get('n_held_out')} held-out {self.noun}s"
-            tiles.append((f"{score['value']:.2f}", held_out, f"95 % interval {score['low']:.2f}–{score['high']:.2f}"))
+        found = headline(result.model)
+        if found is not None:
+            title, score = found
+            interval = f"95 % interval {score['low']:.2f}–{score['high']:.2f}"
+            tiles.append((f"{score['value']:.2f}", f"{title} on {held_out(result.model)}", interval))
         given = {
             setting.name: f"{value} {setting.unit}".strip()
             for setting in self.workflow.declaration.settings
@@ -239,7 +235,7 @@ class Report:
         metrics = self.result.model.get("metrics", {})
         rows = [
             (title, f"{held['value']:.2f} ({held['low']:.2f}–{held['high']:.2f})")
-            for name, title in _METRICS.items()
+            for name, title in TITLES.items()
             if (held := metrics.get(name))
         ]
         parts: list[Any] = []

@@ -16,6 +16,7 @@ from imagine_kernels.apps.annotate.helping_state import HelpingState
 from imagine_kernels.apps.annotate.marks import Json, path_from_page, shape_from_page
 from imagine_kernels.errors import Cancelled, DataError, ImagineError
 from imagine_kernels.records import Shape
+from imagine_kernels.records.figures_of_merit import headline
 from imagine_kernels.widgets.meter import Meter
 from imagine_kernels.widgets.part import Answer, unexpected
 
@@ -356,8 +357,9 @@ def models_of(workflow: Workflow) -> list[Json]:
     """The models of a use case as the page shows them."""
     shown = []
     for each in workflow.models():
-        figure = each["metrics"]["balanced_accuracy"]
-        accuracy = f"{figure['value']:.0%} right on held-out data" if figure.get("value") is not None else "not evaluated"
+        found = headline(each)
+        said = "right" if found and found[0] == "balanced accuracy" else found and found[0]
+        accuracy = f"{found[1]['value']:.0%} {said} on held-out data" if found else "not evaluated"
         words = f"{each['recipe']}, {len(each['classes'])} labels, {accuracy}, {str(each['created'])[:10]}"
         shown.append({"name": each["folder"], "words": words, "classes": each["classes"], "starter": each["starter"]})
     return shown
