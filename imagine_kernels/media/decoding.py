@@ -37,10 +37,10 @@ class _Header:
     plain: bool
 
 
-def decode(data: bytes, *, name: str) -> NDArray[np.uint8]:
-    """A picture as 8-bit grey.
+def decode(data: bytes, *, name: str, colour: bool = False) -> NDArray[np.uint8]:
+    """A picture as 8-bit grey, or in colour.
 
-    Colours become luminance (ITU-R 601), transparent parts white. 16-bit pictures are scaled by the smallest of 8, 10, 12, 14 and 16 bits
+    Colours become luminance (ITU-R 601) unless they are asked for, transparent parts white. 16-bit pictures are scaled by the smallest of 8, 10, 12, 14 and 16 bits
     that holds their brightest pixel, because cameras of 12 bits write 16. A rotation in EXIF is ignored, as it is by ZooProcess and
     EcoTaxa. Of several frames the first is taken.
 
@@ -50,10 +50,12 @@ def decode(data: bytes, *, name: str) -> NDArray[np.uint8]:
         The whole file.
     name : str
         For the error message.
+    colour : bool
+        Give red, green and blue, of grey pictures the same thrice.
 
     Returns
     -------
-    (H, W) uint8 ndarray
+    (H, W) or (H, W, 3) uint8 ndarray
         0 is black.
 
     Raises
@@ -70,10 +72,10 @@ def decode(data: bytes, *, name: str) -> NDArray[np.uint8]:
     if header is not None:
         _check_size(header.width, header.height, name)
         if header.plain:
-            picture = _fast(data)
+            picture = _fast(data, colour)
             if picture is not None:
                 return picture
-    return _careful(data, name)
+    return _careful(data, name, colour)
 
 
 def _check_size(width: int, height: int, name: str) -> None:
@@ -108,24 +110,25 @@ def _read_header(data: bytes) -> _Header | None:
     return None
 
 
-def _fast(data: bytes) -> NDArray[np.uint8] | None:
+def _fast(data: bytes, colour: bool) -> NDArray[np.uint8] | None:
     import cv2
 
+    kind = cv2.IMREAD_COLOR_RGB if colour else cv2.IMREAD_GRAYSCALE
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), kind | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
         return None
     return None if picture is None else np.asarray(picture, dtype=np.uint8)
 
 
-def _careful(data: bytes, name: str) -> NDArray[np.uint8]:
+def _careful(data: bytes, name: str, colour: bool) -> NDArray[np.uint8]:
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(data)) as picture:
             _check_size(*picture.size, name)
             picture.load()
-            return _grey(picture)
+            return _eight_bit(picture, colour)
     except UnidentifiedImageError:
         if data.startswith((_JPEG, _PNG)):
             raise ImageError(f"{name} is truncated, its end is missing: copy it again.") from None
@@ -139,18 +142,19 @@ def _careful(data: bytes, name: str) -> NDArray[np.uint8]:
         raise ImageError(f"{name} is damaged and cannot be decoded: copy it again.") from None
 
 
-def _grey(picture: Image) -> NDArray[np.uint8]:
+def _eight_bit(picture: Image, colour: bool) -> NDArray[np.uint8]:
     from PIL import Image as Images
 
     if picture.mode.startswith(("I", "F")):
-        return _eight_bits(np.asarray(picture))
+        grey = _eight_bits(np.asarray(picture))
+        return np.repeat(grey[:, :, None], 3, axis=2) if colour else grey
     if picture.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         white = Images.new("RGBA", picture.size, "white")
         picture = Images.alpha_composite(white, picture).convert("RGB")
     elif picture.mode not in ("1", "L", "RGB"):
         picture = picture.convert("RGB")
-    return np.array(picture.convert("L"), dtype=np.uint8)
+    return np.array(picture.convert("RGB" if colour else "L"), dtype=np.uint8)
 
 
 def _eight_bits(values: NDArray[np.generic]) -> NDArray[np.uint8]:

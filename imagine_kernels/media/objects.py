@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from imagine_kernels.errors import DataError, ImageError
 from imagine_kernels.files import Files
+from imagine_kernels.media.sources import OPENERS, ThingCutter
 from imagine_kernels.media.vignettes import SCALE_BAR_PX, load
 from imagine_kernels.records import Problem, Progress, Sample
 
@@ -32,7 +33,8 @@ class Cutter(Protocol):
         ...
 
 
-#: What cuts objects out of a picture, by `Sample.cut_from`; called with the files, the name of the picture, and the settings.
+#: What cuts objects out of a picture, by `Sample.cut_from`, where `imagine_kernels.media.sources.ThingCutter` does not; called with the files,
+#: the name of the picture, and the settings.
 CUTTERS = {
     "scan": ("imagine_kernels.media.scan_parts", "PartCutter"),
     "collage": ("imagine_kernels.media.collages", "CollageCutter"),
@@ -165,9 +167,12 @@ class Pictures:
         return found
 
     def _opened(self, name: str) -> Cutter | ImageError:
-        module, kind = CUTTERS[self._sample.cut_from]
+        given = (self._files, name, self._sample.settings)
         try:
-            cutter: Cutter = getattr(import_module(module), kind)(self._files, name, self._sample.settings)
+            if self._sample.cut_from in OPENERS:
+                return ThingCutter(self._sample.cut_from, *given)
+            module, kind = CUTTERS[self._sample.cut_from]
+            cutter: Cutter = getattr(import_module(module), kind)(*given)
         except DataError as error:
             # That of the whole picture is the error of every object in it.
             return ImageError(str(error))
@@ -228,8 +233,8 @@ def check_pictures(sample: Sample, progress: Progress | None = None) -> list[Pro
     return problems
 
 
-def problem_of(name: str, error: ImageError) -> Problem:
-    """The row of ``problems.csv`` for a picture that cannot be decoded."""
+def problem_of(name: str, error: DataError) -> Problem:
+    """The row of ``problems.csv`` for a picture that cannot be read."""
     what, _, remedy = str(error).rstrip(".").removeprefix(f"{name} ").partition(": ")
     return Problem(item=name, what=what, remedy=remedy)
 

@@ -40,7 +40,8 @@ class Region:
     @property
     def area_px(self) -> int:
         """Number of its pixels."""
-        return int(round(self.outline.area))
+        area: float = self.outline.area
+        return round(area)
 
 
 def regions(bands: Iterable[tuple[int, NDArray[np.uint8]]], *, min_area_px: int = 1, background: int = 0) -> list[Region]:
