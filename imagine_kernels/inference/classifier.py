@@ -323,7 +323,7 @@ def softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
 def _session(bundle: ModelBundle, device: str, runtime: Runtime | None) -> Session:
     if device == "cuda":
         return _torch_session(bundle)
-    if device == "auto" and runtime is None and _gpu_is_there():
+    if device == "auto" and runtime is None and gpu_is_there():
         try:
             return _torch_session(bundle)
         except SettingError as error:
@@ -334,7 +334,7 @@ def _session(bundle: ModelBundle, device: str, runtime: Runtime | None) -> Sessi
     return cpu_session(bundle.graph(), runtime=runtime, precision="bf16" if fast else "f32")
 
 
-def _gpu_is_there() -> bool:
+def gpu_is_there() -> bool:
     """Whether a GPU driver and its device are there; asked without importing torch, which takes seconds."""
     from pathlib import Path
 

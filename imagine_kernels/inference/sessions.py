@@ -129,7 +129,7 @@ class TorchSession:
                 done(key, {name: each.float().cpu().numpy() for name, each in zip(self._outputs, several, strict=True)})
 
 
-def cpu_session(graph: bytes, *, runtime: Runtime | None = None, precision: str = "f32") -> Session:
+def cpu_session(graph: bytes, *, runtime: Runtime | None = None, precision: str = "f32", batch: int = BATCH) -> Session:
     """A session on the CPU: OpenVINO where it is installed, ONNX Runtime otherwise.
 
     Parameters
@@ -140,6 +140,8 @@ def cpu_session(graph: bytes, *, runtime: Runtime | None = None, precision: str 
         Take this one.
     precision : {"f32", "bf16"}
         Another one than f32 is taken by OpenVINO only.
+    batch : int
+        Pictures per request.
 
     Raises
     ------
@@ -149,7 +151,7 @@ def cpu_session(graph: bytes, *, runtime: Runtime | None = None, precision: str 
     if runtime is None:
         runtime = "openvino" if openvino_is_there() else "onnxruntime"
     if runtime == "openvino":
-        return OpenVinoSession(graph, precision=precision)
+        return OpenVinoSession(graph, precision=precision, batch=batch)
     if runtime == "onnxruntime":
         return OnnxSession(graph)
     raise SettingError(f"Unknown runtime {runtime!r} for the CPU; known: openvino, onnxruntime.")

@@ -136,12 +136,8 @@ def evaluate_masks(
     if not len(counts):
         raise LabelError("There are no labelled pictures to compare with: give data with masks.")
     k = len(classes)
-    _, member = np.unique(np.arange(len(counts)) if groups is None else np.asarray(groups).astype(str), return_inverse=True)
-    by_group = np.zeros((int(member.max()) + 1, k, k))
-    np.add.at(by_group, member, counts)
-    rng = np.random.default_rng(seed)
-    # How often each group is drawn: the sum over them is then one product of matrices.
-    times = rng.multinomial(len(by_group), np.full(len(by_group), 1 / len(by_group)), size=n_draws).astype(np.float64)
+    by_group = _by_group(counts, groups)
+    times = _times(len(by_group), n_draws, seed)
     drawn = _metrics((times @ by_group.reshape(len(by_group), -1)).reshape(n_draws, k, k))
     point = _metrics(counts.sum(axis=0)[None])
     figures = {name: _figures(point[name][0], drawn[name]) for name in (*_OVERALL, *_PER_CLASS)}
@@ -156,6 +152,47 @@ def evaluate_masks(
         },
         confusion=Confusion(classes=names, counts=counts.sum(axis=0).astype(np.int64)),
     )
+
+
+def paired_iou_gain(
+    first: NDArray[Any],
+    second: NDArray[Any],
+    *,
+    groups: Sequence[Any] | NDArray[Any] | None = None,
+    n_draws: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """How much larger the mean IoU of the marked classes is in the second of two sets of confusions (n, k, k), and its standard error.
+
+    The error is the standard deviation of the difference over a bootstrap in which both are drawn alike, by groups of pictures.
+    """
+    both = [_by_group(np.asarray(each, dtype=np.float64), groups) for each in (first, second)]
+    times = _times(len(both[0]), n_draws, seed)
+    points, drawn = [], []
+    for each in both:
+        points.append(_marked_iou(each.sum(axis=0)[None])[0])
+        drawn.append(_marked_iou((times @ each.reshape(len(each), -1)).reshape(n_draws, *each.shape[1:])))
+    return float(points[1] - points[0]), float(np.nanstd(drawn[1] - drawn[0]))
+
+
+def _marked_iou(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean IoU (b,) of the classes after the first, the background."""
+    iou = _metrics(counts)["iou"][:, 1:]
+    occurs = np.isfinite(iou)
+    return np.asarray(np.where(occurs, iou, 0).sum(axis=1) / np.maximum(occurs.sum(axis=1), 1))
+
+
+def _by_group(counts: NDArray[np.float64], groups: Sequence[Any] | NDArray[Any] | None) -> NDArray[np.float64]:
+    """Sums (g, k, k) of confusions (n, k, k) over groups."""
+    _, member = np.unique(np.arange(len(counts)) if groups is None else np.asarray(groups).astype(str), return_inverse=True)
+    total = np.zeros((int(member.max()) + 1, *counts.shape[1:]))
+    np.add.at(total, member, counts)
+    return total
+
+
+def _times(n: int, n_draws: int, seed: int) -> NDArray[np.float64]:
+    """How often each of n groups is drawn, (draws, n): the sum over them is then one product of matrices."""
+    return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_draws).astype(np.float64)
 
 
 def _metrics(counts: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

@@ -1,13 +1,11 @@
-"""Fine-tuning the backbone with fastai: one cycle, low rates for early layers, batch-norm statistics left as they are.
+"""Fine-tuning the backbone of a classifier, with its pictures varied.
 
 The head starts from the one fitted on frozen features, so that the first steps do not wreck the backbone (Kumar et al. 2022, Fine-tuning can
-distort pretrained features, ICLR). Batch-norm statistics of a short training on few pictures are so poor that merely saving a picture again
-flips predictions; they stay those of ImageNet, while scale and offset are trained.
+distort pretrained features, ICLR).
 """
 
 from __future__ import annotations
 
-import copy
 import math
 import threading
 from collections.abc import Sequence
@@ -17,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagine_kernels.errors import Cancelled
 from imagine_kernels.records import Progress
 from imagine_kernels.tasks.classification import Augmentation
+from imagine_kernels.tasks.fitting import fit_one_cycle
 
 if TYPE_CHECKING:
     import torch
@@ -118,20 +116,11 @@ def fine_tune(
     Cancelled
         `cancel` was set.
     """
-    import fastai.callback.schedule  # noqa: F401  (gives Learner its one-cycle schedule)
     import torch
-    from fastai.callback.core import Callback, CancelFitException
-    from fastai.data.core import DataLoaders
-    from fastai.learner import Learner
-    from fastai.optimizer import Adam
-    from fastai.torch_core import set_seed
 
-    set_seed(seed, reproducible=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     generator = torch.Generator().manual_seed(seed)
     weights = torch.tensor(class_weights, dtype=torch.float32, device=device)
-    history: list[float] = []
-    stopped = False
 
     class Logits(torch.nn.Module):
         """fastai wants one output."""
@@ -144,84 +133,22 @@ def fine_tune(
             logits: torch.Tensor = self.network(pixels, morphometry)[0]
             return logits
 
-    class KeepStatistics(Callback):  # type: ignore[misc]
-        """Batch norm uses, and does not update, its statistics."""
-
-        order = 10
-
-        def before_train(self) -> None:
-            for module in self.model.modules():
-                if isinstance(module, torch.nn.BatchNorm2d):
-                    module.eval()
-
-    class Vary(Callback):  # type: ignore[misc]
-        """Augments the pictures of a training batch."""
-
-        def before_batch(self) -> None:
-            if self.training:
-                pixels, morphometry = self.learn.xb
-                self.learn.xb = (vary(pixels, augmentation, generator), morphometry)
-
-    class Watch(Callback):  # type: ignore[misc]
-        """Keeps the best epoch, stops early, reports, and listens to the person."""
-
-        order = 60
-
-        def before_fit(self) -> None:
-            self.best, self.kept, self.since = -1.0, None, 0
-
-        def after_batch(self) -> None:
-            nonlocal stopped
-            if cancel is not None and cancel.is_set():
-                stopped = True
-                raise CancelFitException
-            if progress is not None and self.training:
-                done = self.epoch * self.n_iter + self.iter + 1
-                progress(done, schedule.epochs * self.n_iter, f"fine-tuning, epoch {self.epoch + 1} of {schedule.epochs}")
-
-        def after_epoch(self) -> None:
-            score = balanced_accuracy(_predicted(network, watch, device, schedule.batch), watch.target)
-            history.append(score)
-            if score >= self.best:
-                self.best, self.kept, self.since = score, copy.deepcopy(network.state_dict()), 0
-            else:
-                self.since += 1
-                if self.since >= schedule.patience:
-                    raise CancelFitException
-
-        def after_fit(self) -> None:
-            if self.kept is not None:
-                network.load_state_dict(self.kept)
-
-    # Depthwise convolutions train about 1.5 times faster in this order of memory.
-    network.to(memory_format=torch.channels_last)
-    loaders = DataLoaders(
-        _loader(train, schedule.batch, shuffled=True, device=device),
-        _loader(watch, schedule.batch, device=device),
-        device=torch.device(device),
-    )
-    learner = Learner(
-        loaders,
+    return fit_one_cycle(
         Logits(),
-        loss_func=torch.nn.CrossEntropyLoss(weight=weights, label_smoothing=schedule.smoothing),
-        opt_func=Adam,
-        wd=schedule.decay,
-        splitter=_groups,
-        cbs=[KeepStatistics(), Vary(), Watch()],
-        train_bn=True,
+        [torch.from_numpy(part) for part in (train.pixels, train.morphometry, train.target)],
+        loss=torch.nn.CrossEntropyLoss(weight=weights, label_smoothing=schedule.smoothing),
+        groups=_groups,
+        rates=[schedule.rate * schedule.early, schedule.rate * schedule.late, schedule.rate],
+        epochs=schedule.epochs,
+        batch=schedule.batch,
+        decay=schedule.decay,
+        vary=lambda inputs, target: ((vary(inputs[0], augmentation, generator), inputs[1]), target),
+        score=lambda: balanced_accuracy(_predicted(network, watch, device, schedule.batch), watch.target),
+        patience=schedule.patience,
+        seed=seed,
+        progress=progress,
+        cancel=cancel,
     )
-    for callback in list(learner.cbs):
-        if callback.name in ("progress", "recorder"):
-            learner.remove_cb(callback)
-    if device == "cuda":
-        learner.to_fp16()
-    rates = [schedule.rate * schedule.early, schedule.rate * schedule.late, schedule.rate]
-    with learner.no_logging():
-        learner.fit_one_cycle(schedule.epochs, lr_max=np.array(rates))
-    network.eval().to("cpu").to(memory_format=torch.contiguous_format)
-    if stopped:
-        raise Cancelled("Stopped on request; no model was written.")
-    return history
 
 
 def vary(pixels: torch.Tensor, augmentation: Augmentation, generator: torch.Generator) -> torch.Tensor:
@@ -269,18 +196,6 @@ def _predicted(network: Any, pictures: Pictures, device: str, batch: int) -> NDA
             pixels, morphometry = (torch.from_numpy(a[i : i + batch]).to(device) for a in (pictures.pixels, pictures.morphometry))
             parts.append(network(pixels, morphometry)[0].argmax(1).cpu().numpy())
     return np.concatenate(parts)
-
-
-def _loader(pictures: Pictures, batch: int, *, device: str, shuffled: bool = False) -> Any:
-    import torch
-    from fastai.data.load import DataLoader
-
-    dataset = torch.utils.data.TensorDataset(
-        torch.from_numpy(pictures.pixels), torch.from_numpy(pictures.morphometry), torch.from_numpy(pictures.target)
-    )
-    # A last batch of one or two pictures would be a step of noise.
-    short = shuffled and len(pictures) > batch
-    return DataLoader(dataset, bs=batch, shuffle=shuffled, drop_last=short, num_workers=0, device=torch.device(device), n_inp=2)
 
 
 def _groups(model: Any) -> Sequence[list[Any]]:

@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from imagine_kernels.inference.classifier import softmax
 from imagine_kernels.inference.sessions import cpu_session, has_bf16
 from imagine_kernels.models.bundle import ModelBundle
 from imagine_kernels.models.network import weights_of
-from imagine_kernels.models.writing import check_target, write_bundle
+from imagine_kernels.models.writing import check_target, package_versions, write_bundle
 from imagine_kernels.records import Progress, Sample
 from imagine_kernels.tasks.calibration import fit_temperature
 from imagine_kernels.tasks.candidates import Candidate, averaged_logits, frozen_candidate, frozen_features, tuned_candidate
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 #: Pictures on which a faster precision is compared with f32.
 _MAX_TO_COMPARE = 400
-_PACKAGES = ("imagine-kernels", "torch", "timm", "fastai", "scikit-learn", "onnx", "onnxruntime", "openvino", "numpy")
 
 
 def train_classifier(
@@ -147,7 +145,6 @@ def _write(
     description = {
         "use_case": use_case,
         "name": Path(out).name,
-        "version": _version("imagine-kernels"),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "intended_use": (
             "To propose labels for pictures like those it was trained on (same instrument, same cutting, same taxa), for a person to check,"
@@ -197,7 +194,7 @@ def _write(
         "limits": _limits(data, n_held_out, parts.warning),
         "training": {"epochs": epochs, "seed": seed, "task": asdict(task), **kept.settings},
         "onnx_difference": difference,
-        "versions": {name: _version(name) for name in _PACKAGES},
+        **package_versions(),
     }
     return write_bundle(out, description=description, graph=graph, weights=weights_of(kept.network))
 
@@ -249,10 +246,3 @@ def _limits(data: Labelled, n_held_out: int, warning: str) -> list[str]:
     if few:
         limits.append(f"Few objects (fewer than 50) taught it these classes: {', '.join(few)}.")
     return limits
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"

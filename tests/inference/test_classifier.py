@@ -181,7 +181,7 @@ def test_a_gpu_that_is_lost_leaves_the_work_to_the_processor(bundle: ModelBundle
     from imagine_kernels.inference import classifier as module
 
     # The device file is there, as in a container that has lost its GPU; what torch says of it is real.
-    monkeypatch.setattr(module, "_gpu_is_there", lambda: True)
+    monkeypatch.setattr(module, "gpu_is_there", lambda: True)
     if torch.cuda.is_available():
         assert Classifier(bundle).session.runtime == "torch"
         return

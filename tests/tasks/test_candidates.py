@@ -50,8 +50,8 @@ class Backwards:
     """A session whose requests end in the opposite order."""
 
     def run(self, chunks: object, done: object) -> None:
-        for key, pixels, _ in reversed(list(chunks)):  # type: ignore[call-overload]
-            done(key, weighted(pixels), np.zeros((len(pixels), 1), dtype=np.float32))  # type: ignore[operator]
+        for key, given in reversed(list(chunks)):  # type: ignore[call-overload]
+            done(key, {"logits": weighted(given["pixels"])})  # type: ignore[operator]
 
 
 def weighted(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
