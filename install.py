@@ -120,15 +120,16 @@ def make_environment() -> None:
         except ImportError:
             version = f"{sys.version_info[0]}.{sys.version_info[1]}"
             debian_packages({"ensurepip": f"python{version}-venv"}, "for virtual environments")
-        step("1/4 virtual environment", [sys.executable, "-m", "venv", str(VENV)])
+        step("1/5 virtual environment", [sys.executable, "-m", "venv", str(VENV)])
     if not (VENV / "bin" / "uv").exists():
         pinned = re.search(r"^uv==.*$", LOCK.read_text(), re.MULTILINE)
         pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        step("2/4 installer", [*pip, pinned.group() if pinned else "uv"])
+        step("2/5 installer", [*pip, pinned.group() if pinned else "uv"])
     install = [str(VENV / "bin" / "uv"), "pip", "install", "--python", str(PYTHON), "--compile-bytecode"]
-    step("3/4 packages, 5 GB with torch: a few minutes", [*install, "-r", str(LOCK)])
+    step("3/5 packages, 5 GB with torch: a few minutes", [*install, "-r", str(LOCK)])
     # Without isolation, so that hatchling and Node come from the locked environment.
-    step("4/4 this package and its front end", [*install, "--no-deps", "--no-build-isolation", "--reinstall", "-e", str(ROOT)])
+    step("4/5 this package and its front end", [*install, "--no-deps", "--no-build-isolation", "--reinstall", "-e", str(ROOT)])
+    step("5/5 kernels, compiled for this processor", [str(PYTHON), "-m", "imagine_kernels.measures.morphometry_objects"])
     STAMP.write_text(fingerprint())
 
 

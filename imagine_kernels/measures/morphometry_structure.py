@@ -1,4 +1,4 @@
-"""Grey structure of the objects on a sheet, as ZooProcess measures it on a vignette: their parts, and the contrast in them.
+"""Grey structure of objects, as ZooProcess measures it on a vignette: the grey values that divide them into parts, and the contrast in them.
 
 Both are defined by the macros of ZooProcess (``Zooprocess_generic_PID_Vignettes`` 7.40, repository picheral/Zooprocess), which have no other
 publication; here they are written anew from what the macros do. `imagine_kernels.measures.morphometry_zooprocess` names them.
@@ -6,65 +6,13 @@ publication; here they are written anew from what the macros do. `imagine_kernel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from imagine_kernels.measures.morphometry_objects import Box
-from imagine_kernels.measures.morphometry_outlines import Outlines
-from imagine_kernels.measures.morphometry_sheets import Sheet
-from imagine_kernels.measures.morphometry_symmetry import up_to
+from imagine_kernels.measures.morphometry_bits import ONE, ZERO, Words, kernel, lowest
 
 #: Shares of the dark pixels up to whose grey values parts are counted.
 _SHARES = np.array([0.25, 0.5, 0.75])
-#: The least parts that are counted, px².
-_LEAST_PART = 5
-_NEIGHBOURS = np.ones((3, 3), dtype=np.uint8)
-#: A grey level takes this many bits of a code; above it stands which of the chosen values a pixel has.
-_LEVEL_BITS = 2
-
-
-def structure(
-    sheet: Sheet, boxes: Sequence[Box], dark: NDArray[np.uint8], counts: NDArray[np.float64]
-) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.uint8]]:
-    """Parts and contrast of the n objects on a sheet.
-
-    Parameters
-    ----------
-    sheet : Sheet
-    boxes : sequence of n pairs of slices
-        Where each object lies on the sheet.
-    dark : (H, W) uint8 ndarray
-        Grey values of the objects on the sheet, 255 outside of them and in their holes.
-    counts : (n, 256) ndarray
-        How many pixels of each have each grey value.
-
-    Returns
-    -------
-    values : dict
-        ``nb1``, ``nb2``, ``nb3``, ``fcons``, (n,) each.
-    darkest : (H, W) uint8 ndarray
-        255 where a grey value is among the darkest 75 % of its object, else 0.
-    """
-    import cv2
-
-    levels = grey_levels(counts)
-    chosen = chosen_values(counts, levels)
-    greys = np.arange(256)
-    codes = (greys > np.column_stack([levels[:, :2], _present(counts, levels[:, 2])])[:, :, None]).sum(axis=1).astype(np.uint8)
-    for slot in range(chosen.shape[1]):
-        codes[greys == chosen[:, slot, None]] += (slot + 1) << _LEVEL_BITS
-    coded = np.full_like(dark, _SHARES.size)
-    for box, code in zip(boxes, codes, strict=True):
-        cv2.LUT(dark[box], code, dst=coded[box])
-    slots, level = (
-        np.right_shift(coded, _LEVEL_BITS, dtype=np.uint8),
-        np.bitwise_and(coded, (1 << _LEVEL_BITS) - 1, dtype=np.uint8),
-    )
-    shades = [up_to(level, k) for k in range(_SHARES.size)]
-    values = {f"nb{k}": parts(sheet, shade).astype(np.float64) for k, shade in enumerate(shades, start=1)}
-    return values | {"fcons": contrast(sheet, boxes, dark, slots, chosen, counts)}, shades[-1]
 
 
 def grey_levels(counts: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -72,28 +20,6 @@ def grey_levels(counts: NDArray[np.float64]) -> NDArray[np.int64]:
     before = np.cumsum(counts, axis=1)
     shares = _SHARES * before[:, -1:]
     return np.asarray(np.maximum((before[:, None, :] < shares[:, :, None]).sum(axis=2) - 1, 0), dtype=np.int64)
-
-
-def _present(counts: NDArray[np.float64], level: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The next grey value from `level` on that some pixels have, (n,)."""
-    return np.asarray(((counts > 0) & (np.arange(256) >= level[:, None])).argmax(axis=1), dtype=np.int64)
-
-
-def parts(sheet: Sheet, shade: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """How many parts of each picture are left when a pixel is taken off all edges, holes filled and 5 px² at least, (n,).
-
-    Parameters
-    ----------
-    sheet : Sheet
-    shade : (H, W) uint8 ndarray
-        255 in the parts, else 0.
-    """
-    import cv2
-
-    core = cv2.erode(shade, _NEIGHBOURS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    outlines = Outlines.around(np.asarray(core, dtype=np.uint8))
-    counted = outlines.starts[outlines.filled_areas() >= _LEAST_PART]
-    return np.bincount(sheet.owner(counted), minlength=len(sheet.corners))
 
 
 def chosen_values(counts: NDArray[np.float64], levels: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -117,10 +43,9 @@ def chosen_values(counts: NDArray[np.float64], levels: NDArray[np.int64]) -> NDA
 
 
 def contrast(
-    sheet: Sheet,
-    boxes: Sequence[Box],
     dark: NDArray[np.uint8],
-    slots: NDArray[np.uint8],
+    places: NDArray[np.int64],
+    boxes: NDArray[np.int64],
     chosen: NDArray[np.int64],
     counts: NDArray[np.float64],
 ) -> NDArray[np.float64]:
@@ -131,32 +56,61 @@ def contrast(
 
     Parameters
     ----------
-    sheet, boxes, dark, counts
-        As in `structure`.
-    slots : (H, W) uint8 ndarray
-        Which of the chosen values a pixel has, from 1 on; 0 for none.
+    dark, places, boxes
+        Objects, white outside of them and in their holes, see `histograms`.
     chosen : (n, m) int64 ndarray
         As `chosen_values` gives it.
+    counts : (n, 256) float64 ndarray
+        How many pixels of each have each grey value.
     """
-    n, m = chosen.shape
-    width = dark.shape[1]
-    at = np.flatnonzero(slots > 0)
-    y, x = np.divmod(at, width)
-    owner = sheet.owner(np.column_stack([x, y]))
-    top, bottom, left, right = np.array([(down.start, down.stop, across.start, across.stop) for down, across in boxes]).T
-    inside = (y > top[owner]) & (y < bottom[owner] - 1) & (x > left[owner]) & (x < right[owner] - 1)
-    at, x, owner = at[inside], x[inside], owner[inside]
-    group = owner * m + slots.ravel()[at] - 1
-    # They stand row by row: column by column of each value and object is two stable sortings away.
-    order = np.argsort(x.astype(np.min_scalar_type(width)), kind="stable")
-    order = order[np.argsort(group[order].astype(np.min_scalar_type(n * m)), kind="stable")]
-    at, group = at[order], group[order]
-    steps = np.array([down * width + across for down in (-1, 0, 1) for across in (-1, 0, 1) if down or across])
-    flat = dark.ravel()
-    difference = np.abs(flat[at].astype(np.float64) - flat[at[:, None] + steps].sum(axis=1, dtype=np.int64) / steps.size)
-    visited = np.bincount(group, minlength=n * m)
-    # The first of a group is in all of its sums, the last in one.
-    left_over = np.cumsum(visited)[group] - np.arange(len(group))
-    sums = np.bincount(group, weights=difference * left_over, minlength=n * m).reshape(n, m)
-    times = np.take_along_axis(counts, np.maximum(chosen, 0), axis=1) / 256
-    return np.asarray((sums * times).sum(axis=1) / (visited.reshape(n, m).sum(axis=1) + 1), dtype=np.float64)
+    found, to_come = np.zeros(len(places)), np.empty(int(boxes[:, 2].max()) + 1, dtype=np.int64)
+    _contrast(dark, places, boxes, chosen, counts, np.empty(len(dark) // 64, dtype=np.uint64), to_come, found)
+    return found
+
+
+@kernel
+def _contrast(
+    dark: NDArray[np.uint8], places: NDArray[np.int64], boxes: NDArray[np.int64], chosen: NDArray[np.int64], counts: NDArray[np.float64],
+    matches: Words, to_come: NDArray[np.int64], found: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """`matches` are the pixels of a value, `to_come` how many of them come in each column and to the right of it."""
+    for i in range(places.shape[0]):
+        first, words = places[i, 0], places[i, 2]
+        left, top, right, bottom = boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3]
+        visited = 0
+        for k in range(chosen.shape[1]):
+            value = chosen[i, k]
+            for x in range(right + 1):
+                to_come[x] = 0
+            for y in range(top + 1, bottom - 1):
+                for column in range(words):
+                    at = first + y * words + column
+                    word, pixels = ZERO, dark[64 * at : 64 * at + 64]
+                    for place in range(64):
+                        word |= np.uint64(pixels[place] == value) << np.uint64(place)
+                    matches[at] = word
+                    while word != ZERO:
+                        x = 64 * column + lowest(word)
+                        word &= word - ONE
+                        if left < x < right - 1:
+                            to_come[x] += 1
+            for x in range(right - 1, left, -1):
+                to_come[x] += to_come[x + 1]
+            visited += to_come[left + 1]
+            total = 0.0
+            for y in range(top + 1, bottom - 1):
+                for column in range(words):
+                    word = matches[first + y * words + column]
+                    while word != ZERO:
+                        x = 64 * column + lowest(word)
+                        word &= word - ONE
+                        if left < x < right - 1:
+                            at = 64 * (first + y * words) + x
+                            around = -np.int64(dark[at])
+                            for row in (at - 64 * words, at, at + 64 * words):
+                                around += np.int64(dark[row - 1]) + np.int64(dark[row]) + np.int64(dark[row + 1])
+                            # The first to be visited is in all of the sums, the last in one.
+                            total += abs(dark[at] - around / 8) * to_come[x]
+                            to_come[x] -= 1
+            found[i] += total * counts[i, value] / 256 if value >= 0 else 0
+        found[i] /= visited + 1

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imagine_kernels.errors import ImageError
 from imagine_kernels.files import Files
-from imagine_kernels.media.scan_objects import dark_of, traced
+from imagine_kernels.media.scan_objects import dark_of, let_go, traced
 from imagine_kernels.media.scan_preparing import PreparedScan, ScanSettings, prepare
 from imagine_kernels.media.vignettes import SCALE_BAR_PX
 
@@ -66,8 +66,14 @@ class ScanObjects:
     def many(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[NDArray[np.uint8], tuple[int, int]]]:
         """`measured` for many rows, on one thread per processor."""
         with ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="cut") as pool:
-            parts = pool.map(lambda at: [self.measured(row) for row in rows[at : at + _PART]], range(0, len(rows), _PART))
+            parts = pool.map(lambda at: self._part(rows[at : at + _PART]), range(0, len(rows), _PART))
             return [each for part in parts for each in part]
+
+    def _part(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[NDArray[np.uint8], tuple[int, int]]]:
+        found = [self.measured(row) for row in rows]
+        top, bottom = min(y for _, (_, y) in found), max(y + len(alone) for alone, (_, y) in found)
+        let_go(self.scan.pixels[top:bottom])
+        return found
 
     def _box(self, row: Mapping[str, Any]) -> tuple[int, int, int, int]:
         numbers = [row.get(f"object_{name}") for name in ("bx", "by", "width", "height")]

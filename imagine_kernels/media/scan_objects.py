@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -122,6 +123,7 @@ def _strip(part: NDArray[np.uint8], top: int, threshold: int, least: int) -> _St
     import cv2
 
     shade = dark_of(part[top : top + _ROWS], threshold)
+    let_go(part[top : top + _ROWS])
     strip = _Strip(dark=cv2.countNonZero(shade))
     if not strip.dark:
         return strip
@@ -143,6 +145,19 @@ def _strip(part: NDArray[np.uint8], top: int, threshold: int, least: int) -> _St
         piece = _Piece(outline[:, 0, :] + np.array((0, top), dtype=np.int32), x, y + top, w, h, bool(holes[at]))
         (strip.cut if goes_on else strip.whole).append(piece)
     return strip
+
+
+def let_go(rows: NDArray[np.uint8]) -> None:
+    """Say that some rows of a scan are done with: those of a file count as memory of this process, against its limit, as long as it has them."""
+    base: Any = rows
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap) and len(rows):
+        begin = rows.ctypes.data - np.frombuffer(base, dtype=np.uint8).ctypes.data
+        start = -(-begin // mmap.PAGESIZE) * mmap.PAGESIZE
+        length = begin + (len(rows) - 1) * rows.strides[0] - start
+        if length > 0:
+            base.madvise(mmap.MADV_DONTNEED, start, length)
 
 
 def dark_of(grey: NDArray[np.uint8], threshold: int) -> NDArray[np.uint8]:
@@ -203,6 +218,7 @@ def _whole(part: NDArray[np.uint8], box: tuple[int, int, int, int], group: Seque
     x0, y0, x1, y1 = box
     start = min((piece.start for piece in group), key=lambda at: at[::-1])
     outline, holed = traced(part[y0:y1, x0:x1], (start[0] - x0, start[1] - y0), threshold)
+    let_go(part[y0:y1])
     x, y, width, height = cv2.boundingRect(outline)
     return _Piece(outline[:, 0, :] + np.array((x0, y0), dtype=np.int32), x + x0, y + y0, width, height, holed)
 

@@ -9,12 +9,13 @@ from skimage.morphology import skeletonize
 
 from imagine_kernels.measures import morphometry_objects, morphometry_zooprocess
 from imagine_kernels.measures.morphometry import FEATURES, morphometry_table, traced_perimeter
+from imagine_kernels.measures.morphometry_greys import histograms
+from imagine_kernels.measures.morphometry_hulls import hulls
 from imagine_kernels.measures.morphometry_nearness import counts_within
-from imagine_kernels.measures.morphometry_objects import SheetObjects
-from imagine_kernels.measures.morphometry_outlines import Outlines
-from imagine_kernels.measures.morphometry_sheets import Sheet
-from imagine_kernels.measures.morphometry_structure import chosen_values, contrast, parts
-from imagine_kernels.measures.morphometry_symmetry import symmetry, up_to
+from imagine_kernels.measures.morphometry_stacks import Stack
+from imagine_kernels.measures.morphometry_structure import chosen_values, contrast
+from imagine_kernels.measures.morphometry_symmetry import symmetry
+from imagine_kernels.measures.morphometry_tracing import objects, parts
 from imagine_kernels.measures.morphometry_zooprocess import ZOOPROCESS_FEATURES, zooprocess_features, zooprocess_table
 
 
@@ -34,6 +35,21 @@ def blob(seed, side=120):
 
 
 BLOBS = [blob(seed) for seed in range(12)]
+
+
+def found_in(pictures, level=243, share=0.0):
+    """The stack of some pictures, and what `objects` finds there: boxes, first pixels, perimeters, filled objects and objects."""
+    stack = Stack.of(pictures)
+    filled, mask = (np.zeros(len(stack.grey) // 64, dtype=np.uint64) for _ in range(2))
+    return stack, *objects(stack.grey, stack.places, np.full(len(pictures), level), share, filled, mask), filled, mask
+
+
+def unpacked(words, place, box):
+    """The pixels of words in the box of a picture, (H, W) bool."""
+    first, rows, across = place
+    bits = np.unpackbits(words[first : first + rows * across].view(np.uint8), bitorder="little").reshape(rows, -1)
+    left, top, right, bottom = box
+    return bits[top:bottom, left:right] > 0
 
 
 def test_the_list_begins_with_the_features_of_models_and_gives_the_same_values():
@@ -119,62 +135,112 @@ def test_parts_by_hand():
     dark[20:25, 20:25] = 50  # 3 × 3
     # Two squares that only a bridge of 2 px joins.
     dark[30:38, 5:15], dark[30:38, 18:28], dark[33:35, 15:18] = 50, 50, 50
-    sheet = Sheet.of([np.full((50, 9), 255, dtype=np.uint8), dark])
-    assert [parts(sheet, up_to(sheet.grey, level)).tolist() for level in (50, 89, 90)] == [[0, 4], [0, 4], [0, 5]]
+    stack = Stack.of([np.full((50, 9), 255, dtype=np.uint8), dark])
+    levels = np.array([[50, 89, 90], [50, 89, 90]])
+    assert parts(stack.grey, stack.places, levels).tolist() == [[0, 0, 0], [4, 4, 5]]
 
 
-def test_areas_of_outlines_are_pixel_counts():
-    for picture in BLOBS:
-        outlines = Outlines.around(up_to(picture, 110))
-        assert (outlines.lengths == 1).any()
-        for contour, area in zip(outlines.each, outlines.filled_areas(), strict=True):
-            assert area == cv2.drawContours(np.zeros(picture.shape, np.uint8), [contour], -1, 1, cv2.FILLED).sum()
+@pytest.mark.parametrize("level", [60, 110, 150, 243])
+def test_objects_are_outlines_filled(level):
+    rng = np.random.default_rng(level)
+    noise = [np.where(rng.random(rng.integers(1, 150, 2)) < share, 0, 255).astype(np.uint8) for share in (0.2, 0.4, 0.6, 0.95)]
+    pictures = [*BLOBS, *noise, np.zeros((70, 126), dtype=np.uint8)]
+    stack, boxes, starts, _, filled, mask = found_in(pictures, level)
+    for at, picture in enumerate(pictures):
+        shade = (picture <= level).astype(np.uint8)
+        contours = cv2.findContours(shade, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+        if not contours:
+            assert boxes[at].tolist() == [0, 0, 0, 0]
+            continue
+        drawn = cv2.drawContours(np.zeros(picture.shape, np.uint8), contours, -1, 1, cv2.FILLED)
+        left, top, width, height = cv2.boundingRect(drawn)
+        # A picture stands one pixel from the corner.
+        assert boxes[at].tolist() == [left + 1, top + 1, left + width + 1, top + height + 1]
+        assert starts[at] == 1 + np.flatnonzero(shade[top])[0]
+        inside = np.s_[top : top + height, left : left + width]
+        np.testing.assert_array_equal(unpacked(filled, stack.places[at], boxes[at]), drawn[inside] > 0)
+        np.testing.assert_array_equal(unpacked(mask, stack.places[at], boxes[at]), shade[inside] > 0)
 
 
 def test_the_largest_part_of_each_is_found_among_many():
-    sheet = Sheet.of(BLOBS)
-    found = SheetObjects.largest(sheet, up_to(sheet.grey, 150))
-    for picture, box in zip(BLOBS, found.boxes, strict=True):
+    stack, boxes, _, _, filled, _ = found_in(BLOBS, 150, share=1.0)
+    for at, picture in enumerate(BLOBS):
         contours = cv2.findContours((picture <= 150).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
         assert len(contours) > 5
         drawn = [cv2.drawContours(np.zeros(picture.shape, np.uint8), [contour], -1, 1, cv2.FILLED) for contour in contours]
         largest = max(drawn, key=np.sum)
-        np.testing.assert_array_equal(found.filled[box] > 0, largest[np.ix_(largest.any(axis=1), largest.any(axis=0))] > 0)
+        wanted = largest[np.ix_(largest.any(axis=1), largest.any(axis=0))] > 0
+        np.testing.assert_array_equal(unpacked(filled, stack.places[at], boxes[at]), wanted)
 
 
-def test_a_point_on_a_sheet_is_that_of_its_picture():
+def test_pictures_on_a_stack_have_white_around_them():
     rng = np.random.default_rng(2)
-    pictures = [np.full(rng.integers(1, 120, 2), k, dtype=np.uint8) for k in range(60)]
-    pictures[7] = np.full((3, 700), 7, dtype=np.uint8)
-    sheet = Sheet.of(pictures)
-    y, x = np.nonzero(sheet.grey < 255)
-    assert len(y) == sum(picture.size for picture in pictures)
-    np.testing.assert_array_equal(sheet.owner(np.column_stack([x, y])), sheet.grey[y, x])
-    # Nothing has a neighbour in another picture.
-    lowest = cv2.erode(sheet.grey, np.ones((3, 3), np.uint8))
-    np.testing.assert_array_equal(lowest[y, x], sheet.grey[y, x])
+    pictures = [np.full(rng.integers(1, 190, 2), k, dtype=np.uint8) for k in range(60)]
+    stack = Stack.of(pictures)
+    for picture, (first, rows, words) in zip(pictures, stack.places.tolist(), strict=True):
+        here = stack.grey[64 * first : 64 * (first + rows * words)].reshape(rows, 64 * words)
+        height, width = picture.shape
+        np.testing.assert_array_equal(here[1 : height + 1, 1 : width + 1], picture)
+        assert (here == 255).sum() == here.size - picture.size
+        assert (here[[0, -1]] == 255).all()
+        assert (here[:, [0, -1]] == 255).all()
+
+
+def test_moments_are_sums_over_pixels():
+    stack, boxes, _, _, filled, mask = found_in(BLOBS)
+    counts, sums = histograms(stack.grey, stack.places, boxes, filled, mask)
+    for at, picture in enumerate(BLOBS):
+        left, top, right, bottom = (boxes[at] - 1).tolist()
+        inside, grey = unpacked(filled, stack.places[at], boxes[at]), picture[top:bottom, left:right].astype(np.int64)
+        y, x = np.nonzero(inside)
+        values = grey[inside]
+        np.testing.assert_array_equal(counts[at], np.bincount(values, minlength=256))
+        wanted = [x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum(), (x * values).sum(), (y * values).sum()]
+        assert sums[at].tolist() == wanted
+
+
+def test_hulls_are_those_of_opencv():
+    rng = np.random.default_rng(4)
+    specks = [np.where(rng.random(rng.integers(1, 200, 2)) < 0.01, 0, 255).astype(np.uint8) for _ in range(150)]
+    for speck in specks:
+        speck[tuple(rng.integers(speck.shape))] = 0
+    stack, boxes, _, _, _, mask = found_in(specks)
+    points, numbers, found = hulls(mask, stack.places, boxes)
+    for corners, speck, row in zip(np.split(points, np.cumsum(numbers)[:-1]), specks, found, strict=True):
+        hull = cv2.convexHull(np.argwhere(speck == 0)[:, ::-1].astype(np.int32))[:, 0]
+        hull -= hull.min(axis=0)
+        assert {tuple(each) for each in corners.tolist()} == {tuple(each) for each in hull.tolist()}
+        drawn = np.zeros(hull.max(axis=0)[::-1] + 1, dtype=np.uint8)
+        cv2.fillConvexPoly(drawn, hull, 1)
+        inner = cv2.erode(drawn, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        assert row[:2].tolist() == [drawn.sum(), drawn.sum() - inner.sum()]
+        assert row[2] == pytest.approx(max(np.hypot(*(abs(one - other) + 1)) for one in hull for other in hull))
 
 
 @pytest.mark.parametrize("count", [1, 5, 40])
 def test_pixels_near_a_mask_are_those_of_the_distance_transform(count):
     rng = np.random.default_rng(count)
-    masks = [np.where(rng.random(rng.integers(1, 60, 2)) < 0.02, 255, 0).astype(np.uint8) for _ in range(count)]
+    masks = [np.where(rng.random(rng.integers(1, 150, 2)) < 0.02, 255, 0).astype(np.uint8) for _ in range(count)]
     for mask in masks:
         mask[rng.integers(mask.shape[0]), rng.integers(mask.shape[1])] = 255
-    found = counts_within(masks, (2, 5, 32))
+    stack, boxes, _, _, _, bits = found_in([255 - mask for mask in masks], 0)
+    found = counts_within(bits, stack.places, boxes, (2, 5, 32))
     for mask, row in zip(masks, found, strict=True):
+        # All but what lies between others.
+        mask = mask - cv2.erode(mask, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
         distance = cv2.distanceTransform(np.pad(255 - mask, 33, constant_values=255), cv2.DIST_L2, 5)
         assert row.tolist() == [(distance <= radius).sum() for radius in (2, 5, 32)]
 
 
 def test_perimeters_of_many_are_those_of_one():
-    contours = [np.array([[3, 3]]), np.array([[3, 3], [4, 4]])]
-    for picture in BLOBS:
-        contours += [
-            c[:, 0] for c in cv2.findContours((picture <= 200).astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)[0]
-        ]
-    assert len(contours) > 30
-    np.testing.assert_allclose(Outlines.of(contours).traced_perimeters(), [traced_perimeter(contour) for contour in contours])
+    shapes = [np.full(shape, 255, dtype=np.uint8) for shape in ((3, 3), (1, 1), (2, 2), (2, 2))]
+    shapes[0][1, 1] = shapes[1][0, 0] = 0
+    shapes[2][[0, 1], [0, 1]] = shapes[3][[0, 1], [1, 0]] = 0
+    pictures = [*shapes, *(np.where(picture <= level, picture, 255) for picture in BLOBS for level in (60, 100, 200))]
+    _, _, _, found, _, _ = found_in(pictures, 254)
+    for picture, perimeter in zip(pictures, found, strict=True):
+        contours = cv2.findContours((picture < 255).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+        assert perimeter == pytest.approx(sum(traced_perimeter(contour[:, 0]) for contour in contours))
 
 
 def loops_of_the_macro(dark, counts, levels):
@@ -203,15 +269,11 @@ def loops_of_the_macro(dark, counts, levels):
 def test_contrast_is_what_the_macro_sums(levels):
     pictures = [np.where(picture <= 243, picture, 255).astype(np.uint8) for picture in BLOBS[:5]]
     pictures += [np.zeros((2, 9), np.uint8), np.full((9, 2), 60, np.uint8)]
-    sheet = Sheet.of(pictures)
+    stack = Stack.of(pictures)
     counts = np.array([np.bincount(picture.ravel(), minlength=256) for picture in pictures], dtype=float)
     chosen = chosen_values(counts, np.tile(levels, (len(pictures), 1)))
-    boxes, slots = [], np.zeros_like(sheet.grey)
-    for (x, y), picture, values in zip(sheet.corners.tolist(), pictures, chosen.tolist(), strict=True):
-        boxes.append((slice(y, y + picture.shape[0]), slice(x, x + picture.shape[1])))
-        for slot, value in enumerate(values, start=1):
-            slots[boxes[-1]][picture == value] = slot
-    found = contrast(sheet, boxes, sheet.grey, slots, chosen, counts)
+    boxes = np.array([(1, 1, picture.shape[1] + 1, picture.shape[0] + 1) for picture in pictures])
+    found = contrast(stack.grey, stack.places, boxes, chosen, counts)
     wanted = [loops_of_the_macro(picture, count, levels) for picture, count in zip(pictures, counts, strict=True)]
     assert found == pytest.approx(wanted)
     assert (found[:5] > 0).all()
@@ -224,10 +286,11 @@ def test_symmetry_of_a_rectangle_and_of_a_drop():
     drop = np.zeros((61, 121), dtype=np.uint8)
     cv2.fillPoly(drop, [np.array([[0, 30], [120, 0], [120, 60]])], 255)
     ys, xs = np.nonzero(drop)
-    corners = [np.array([[0, 0], [80, 0], [80, 20], [0, 20]]), np.array([[0, 30], [120, 0], [120, 60]])]
-    area = np.array([mask.size, len(xs)], dtype=float)
+    stack, boxes, _, _, _, bits = found_in([255 - mask, 255 - drop], 0)
+    points, corners, _ = hulls(bits, stack.places, boxes)
     x, y = np.array([[40.5, 10.5], [xs.mean() + 0.5, ys.mean() + 0.5]]).T
-    acrosses, alongs, thicknesses = symmetry([mask, drop], corners, area=area, x=x, y=y, angle=np.zeros(2), step=9)
+    placed = {"area": np.array([mask.size, len(xs)], dtype=float), "x": x, "y": y, "angle": np.zeros(2)}
+    acrosses, alongs, thicknesses = symmetry(bits, stack.places, boxes, (points, corners), placed, step=9)
     across, along, thickness = acrosses[0], alongs[0], thicknesses[0]
     # All pixels of the square are equal after mirroring, but for the row or column that an even side shifts.
     assert across * 2 * mask.size == pytest.approx(side**2, rel=0.02)

@@ -23,7 +23,7 @@ from imagine_kernels.files import Files
 from imagine_kernels.media import scan_objects, scan_preparing
 from imagine_kernels.media.scan_background import Background, Conversion
 from imagine_kernels.media.scan_reading import ScanFile, resolution
-from imagine_kernels.media.scans import PreparedScan, ScanSettings, find_objects, looks_like_scan, prepare
+from imagine_kernels.media.scans import PreparedScan, ScanObjects, ScanSettings, find_objects, looks_like_scan, prepare
 from imagine_kernels.samples.zooscan_scan import make_scan
 
 BOX = ["object_bx", "object_by", "object_width", "object_height"]
@@ -135,6 +135,36 @@ def test_strips_do_not_show(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
         assert y == row["object_by"]
         assert dark[y, x]
         assert not dark[y, x - 1]
+
+
+def resident_kb(name: str) -> int:
+    """How much of a mapped file counts as memory of this process."""
+    found, inside = 0, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if "-" in line.split(" ", 1)[0]:
+            inside = line.endswith(name)
+        elif inside and line.startswith("Rss:"):
+            found += int(line.split()[1])
+    return found
+
+
+def test_of_a_mapped_scan_little_stays_in_memory(tmp_path: Path) -> None:
+    drawn = np.full((4000, 3001), 255, dtype=np.uint8)
+    for y in range(40, 3900, 95):
+        cv2.ellipse(drawn, (300 + y % 2000, y), (40, 30), y, 0, 360, 90, cv2.FILLED)
+    np.save(tmp_path / "mapped.npy", drawn)
+    scan = on_pixels(np.load(tmp_path / "mapped.npy", mmap_mode="r"))
+    assert int(scan.pixels[:, ::64].min()) == 90
+    assert resident_kb("mapped.npy") > 10_000
+    found, _ = find_objects(scan, ScanSettings())
+    assert resident_kb("mapped.npy") < 4000
+    pictures = ScanObjects(scan, 243).many(found.to_dict("records"))
+    assert resident_kb("mapped.npy") < 4000
+    in_memory, _ = find_objects(on_pixels(drawn), ScanSettings())
+    assert found[BOX].equals(in_memory[BOX])
+    assert len(found) == 41
+    for picture, (x, y) in pictures:
+        np.testing.assert_array_equal(picture, drawn[y : y + picture.shape[0], x : x + picture.shape[1]])
 
 
 def test_a_closed_frame_hides_nothing_and_a_ring_takes_what_lies_in_it() -> None:
