@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imagine_kernels import catalog
 from imagine_kernels.errors import DataNotFound, FormatError, LabelError, UnknownName
-from imagine_kernels.records import Confusion, Measurements, Predictions, Problem, Sample, Status
+from imagine_kernels.records import Confusion, Found, Measurements, Predictions, Problem, Sample, Status
 from imagine_kernels.settings import placed, writing
 from imagine_kernels.use_case import UseCase
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 PREDICTIONS_FILE = "predictions.csv"
 PROBLEMS_FILE = "problems.csv"
+MEDIA_FILE = "media.csv"
 PLACES_FILE = "embedding.npy"
 RESULT_FILE = "result.json"
 
-# Columns of predictions.csv that are not metadata of the object; the label and status that the data came with keep another name.
-_FIXED = ("file", "label", "probability", "status")
+# The label and status that the data came with keep another name in predictions.csv.
 _SOURCE_NAMES = {"label": "source_label", "status": "source_status"}
 
 
@@ -62,25 +62,19 @@ class Result:
     places: NDArray[np.float16] | None = None
 
     @classmethod
-    def of(
-        cls,
-        declaration: UseCase,
-        sample: Sample,
-        predictions: Predictions,
-        bundle: ModelBundle,
-        *,
-        problems: Sequence[Problem] = (),
-    ) -> Result:
-        """A result as it comes from a model bundle."""
+    def of(cls, declaration: UseCase, found: Found, bundle: ModelBundle, *, problems: Sequence[Problem] = ()) -> Result:
+        """What a model bundle found, after what was wrong before."""
         from imagine_kernels.models.store import model_summary
 
+        described = found.sample if declaration.describe is None else declaration.describe(found.sample)
         return cls(
             declaration=declaration,
-            sample=sample,
-            predictions=predictions,
-            problems=tuple(problems),
+            sample=described,
+            predictions=found.predictions,
+            problems=(*problems, *found.problems),
             model=model_summary(bundle),
             confusion=bundle.confusion,
+            places=found.places,
         )
 
     def __len__(self) -> int:
@@ -143,17 +137,12 @@ class Result:
         return self.declaration.measure(_overridden(self.sample, changed), self.predictions, self.confusion, values)
 
     def table(self) -> pd.DataFrame:
-        """One row per object: file, label, probability, status, ``p_<label>`` for every class, then what is known of the object."""
+        """One row per object: the columns of the task, ``p_<label>`` for every class, then what is known of the object."""
         import pandas as pd
 
         predictions = self.predictions
         objects = self.sample.objects.rename(columns=_SOURCE_NAMES)
-        first = {
-            "file": objects["file"].to_numpy(),
-            "label": predictions.label,
-            "probability": predictions.probability,
-            "status": predictions.status,
-        }
+        first = self.declaration.task.columns(self.sample, predictions)
         wide = {f"p_{name}": predictions.probabilities[:, i] for i, name in enumerate(predictions.classes)}
         rest = objects.drop(columns=["file"])
         return pd.concat([pd.DataFrame({**first, **wide}, index=rest.index), rest], axis=1)
@@ -175,7 +164,7 @@ class Result:
         NotEnoughSpace
             The disk is full.
         """
-        writers = self.declaration.exports
+        writers = {**self.declaration.exports, **self.declaration.products}
         if kind not in writers:
             raise UnknownName.among("format", kind, writers)
         target = Path(path).expanduser()
@@ -196,12 +185,18 @@ class Result:
         return target
 
     def save(self, folder: Path | str) -> Path:
-        """Write predictions.csv, problems.csv, embedding.npy and result.json, from which `open_result` makes the same result again."""
+        """Write predictions.csv, problems.csv, embedding.npy and result.json, from which `open_result` makes the same result again.
+
+        Where things were looked for in pictures, media.csv says in which, and their masks lie beside.
+        """
         target = Path(folder).expanduser()
         with writing(target):
             target.mkdir(parents=True, exist_ok=True)
             self.to_csv(target / PREDICTIONS_FILE)
             write_problems(self.problems, target / PROBLEMS_FILE)
+            if self.sample.media is not None:
+                _write_csv(self.sample.media, target / MEDIA_FILE)
+                self.declaration.task.write_beside(self.sample, self.predictions, target)
             if self.places is not None:
                 with placed(target / PLACES_FILE) as passing, passing.open("wb") as stream:
                     np.save(stream, self.places, allow_pickle=False)
@@ -218,7 +213,8 @@ class Result:
         exports : list of Path
         """
         target = self.save(folder)
-        exports = [self.export(kind, target / f"{self.name}-{kind}.zip") for kind in self.declaration.exports]
+        kinds = (*self.declaration.exports, *self.declaration.products)
+        exports = [self.export(kind, target / f"{self.name}-{kind}.zip") for kind in kinds]
         lost = [problem for _, problems in exports for problem in problems]
         noted = replace(self, problems=(*self.problems, *lost))
         if lost:
@@ -236,7 +232,8 @@ class Result:
             "settings": dict(self.sample.settings),
             "cut_from": self.sample.cut_from,
             "classes": list(self.predictions.classes),
-            "text_columns": [name for name, dtype in self.sample.objects.dtypes.items() if dtype.kind not in "fiub"],
+            "text_columns": _textual(self.sample.objects),
+            "media_text_columns": None if self.sample.media is None else _textual(self.sample.media),
             "model": dict(self.model),
             "confusion": {"classes": list(self.confusion.classes), "counts": self.confusion.counts.tolist()}
             if self.confusion
@@ -275,9 +272,7 @@ def open_result(folder: Path | str, *, use_case: str | None = None) -> Result:
     try:
         note = json.loads(note_file.read_text(encoding="utf-8"))
         text = {*note["text_columns"], "source_label", "source_status", "label", "status", "file", "object_id"} - {"probability"}
-        table = pd.read_csv(table_file, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""], low_memory=False)
-        textual = [str(name) for name in table.columns if name in text]
-        table[textual] = table[textual].fillna("")
+        table = _read_csv(table_file, text)
         classes = tuple(note["classes"])
         predictions = Predictions(
             object_id=table["object_id"].to_numpy(dtype=object),
@@ -287,7 +282,7 @@ def open_result(folder: Path | str, *, use_case: str | None = None) -> Result:
             status=table["status"].to_numpy(dtype=object),
         )
         declared = catalog.get(note["use_case"])
-        drop = [*_FIXED[1:], *(f"p_{name}" for name in classes)]
+        drop = [*(name for name in declared.task.COLUMNS if name != "file"), *(f"p_{name}" for name in classes)]
         objects = table.drop(columns=drop).rename(columns={new: old for old, new in _SOURCE_NAMES.items()})
         sample = Sample(
             name=note["name"],
@@ -296,6 +291,7 @@ def open_result(folder: Path | str, *, use_case: str | None = None) -> Result:
             objects=objects,
             settings=note["settings"],
             cut_from=note.get("cut_from", ""),
+            media=_read_csv(place / MEDIA_FILE, textual) if (textual := note.get("media_text_columns")) is not None else None,
         )
         confusion = note["confusion"] and Confusion(
             classes=tuple(note["confusion"]["classes"]), counts=np.asarray(note["confusion"]["counts"], dtype=np.int64)
@@ -313,6 +309,19 @@ def open_result(folder: Path | str, *, use_case: str | None = None) -> Result:
         confusion=confusion or None,
         places=_read_places(place / PLACES_FILE, len(predictions)),
     )
+
+
+def _textual(table: pd.DataFrame) -> list[str]:
+    return [str(name) for name, dtype in table.dtypes.items() if dtype.kind not in "fiub"]
+
+
+def _read_csv(file: Path, text: Iterable[str]) -> pd.DataFrame:
+    """A table whose columns of text are empty where nothing is said."""
+    import pandas as pd
+
+    table = pd.read_csv(file, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""], low_memory=False)
+    textual = [str(name) for name in table.columns if name in set(text)]
+    return table.assign(**{name: table[name].fillna("") for name in textual})
 
 
 def _read_places(file: Path, n: int) -> NDArray[np.float16] | None:

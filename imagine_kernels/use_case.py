@@ -83,6 +83,8 @@ class UseCase:
         For the card on the home page.
     unit_noun : str
         What the scientist calls one thing that is identified: ``"vignette"``.
+    medium_noun : str
+        What a picture is called in which things are looked for: ``"scene"``.
     read : callable ``(path, settings, progress) -> Sample``
         Opens a file, folder or zip in any layout that the use case knows. What takes long calls ``progress(done, total, what)`` as it goes on,
         which raises `Cancelled` once nobody waits for it any more; without `progress` (None) nobody looks.
@@ -96,6 +98,8 @@ class UseCase:
         Writes the bundled labelled sample in the native format and returns the path to open.
     exports : mapping of str to callable ``(sample, predictions, path) -> (Path, list of Problem)``
         Native formats by name, e.g. ``{"ecotaxa": write_zip_noting}``; the problems are what the format cannot hold.
+    products : mapping of str to callable, as `exports`
+        What others read and nobody reads back, such as maps.
     settings : tuple of Setting
     splits_by : tuple of str
         Columns of `Sample.objects` that keep objects together when data are split for training, first one that varies wins.
@@ -111,6 +115,8 @@ class UseCase:
         begin with one, and an object may get any of its names.
     label_marks : mapping of str to str
         Marks that people put in brackets behind the taxon of an object, as in ``Navicula (fragment)``, each with its key in the app.
+    describe : callable ``(sample) -> Sample``, optional
+        Adds what follows from the outlines of things that were found or redrawn: position, area, length.
     divide : callable ``(sample, cuts) -> Sample``, optional
         The parts of objects that are several, by the lines that divide each (object id → lines in px of its picture), as objects of their own,
         in the order of the cuts; see `imagine_kernels.records.cuts`. None where objects are not divided.
@@ -120,12 +126,14 @@ class UseCase:
     title: str
     sentence: str
     unit_noun: str
+    medium_noun: str = "picture"
     read: Callable[[Path, Mapping[str, Any], Progress | None], Sample]
     check: Callable[[Sample, Progress | None], list[Problem]]
     task: Any
     measure: Callable[[Sample, Predictions, Confusion | None, Mapping[str, Any]], Measurements]
     make_sample: Callable[[Path, int], Path]
     exports: Mapping[str, Callable[[Sample, Predictions, Path], tuple[Path, list[Problem]]]]
+    products: Mapping[str, Callable[[Sample, Predictions, Path], tuple[Path, list[Problem]]]] = field(default_factory=dict)
     settings: tuple[Setting, ...] = ()
     splits_by: tuple[str, ...] = ()
     sorts: Mapping[str, str] = field(default_factory=dict)
@@ -133,6 +141,7 @@ class UseCase:
     removal_rules: Mapping[str, str] = field(default_factory=dict)
     label_sets: Mapping[str, Path] = field(default_factory=dict)
     label_marks: Mapping[str, str] = field(default_factory=dict)
+    describe: Callable[[Sample], Sample] | None = None
     divide: Callable[[Sample, Mapping[str, Lines]], Sample] | None = None
 
     def read_settings(self, given: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from imagine_kernels import catalog, settings, usage
 from imagine_kernels.errors import DataNotFound, ImageError, LabelError, SettingError
 from imagine_kernels.progress import cancellable
-from imagine_kernels.records import Predictions, Problem, Progress, Sample
+from imagine_kernels.records import Found, Predictions, Problem, Progress, Sample
 from imagine_kernels.result import Result, open_result
 from imagine_kernels.samples.writing import write_whole
 from imagine_kernels.use_case import UseCase
 
 if TYPE_CHECKING:
     from imagine_kernels.measures.accuracy import Evaluation
+    from imagine_kernels.measures.mask_accuracy import MaskEvaluation
     from imagine_kernels.models.bundle import ModelBundle
     from imagine_kernels.tasks.choice import Gain
 
@@ -121,7 +122,8 @@ class Workflow:
         told = cancellable(progress, cancel, "Opening was cancelled.")
         told(0, 0, f"opening {place.name}")
         sample = self.declaration.read(place, values, told)
-        told(len(sample), len(sample), f"{self.declaration.unit_noun}s opened")
+        noun = self.declaration.unit_noun if sample.media is None else self.declaration.medium_noun
+        told(sample.n_media, sample.n_media, f"{noun}s opened")
         return sample
 
     def bundled_sample(self, out: Path | str | None = None, *, seed: int = 0) -> Path:
@@ -199,14 +201,14 @@ class Workflow:
         Cancelled
             `cancel` was set.
         """
-        labelled = sample.labelled.pictured
-        if not len(labelled):
+        labelled = sample.labelled.pictured if sample.media is None else sample
+        if not labelled.n_media:
             raise LabelError(
                 f"{sample.name} carries no labels to train on: give a folder per class or an annotated EcoTaxa export."
             )
         target = Path(out).expanduser() if out is not None else self.new_model_folder()
         with settings.writing(target), usage.recorded("train", self.name) as note:
-            note.n = len(labelled)
+            note.n = labelled.n_media
             bundle: ModelBundle = self.declaration.task.train(
                 labelled,
                 use_case=self.name,
@@ -278,27 +280,21 @@ class Workflow:
             `cancel` was set.
         """
         bundle = self.model(model)
-        if not len(sample):
-            raise DataNotFound.empty(sample.source, f"one {self.declaration.unit_noun} or more")
-        if not len(pictured := sample.pictured):
+        noun = self.declaration.unit_noun if sample.media is None else self.declaration.medium_noun
+        if not sample.n_media:
+            raise DataNotFound.empty(sample.source, f"one {noun} or more")
+        if sample.media is None and not len(sample.pictured):
             raise DataNotFound(
-                f"None of the {len(sample)} {self.declaration.unit_noun}s in {sample.source} has a picture to identify it by: put the"
-                " pictures there, or measure their numbers and sizes without (`imagine measure`)."
+                f"None of the {len(sample)} {noun}s in {sample.source} has a picture to identify it by: put the pictures there, or measure"
+                " their numbers and sizes without (`imagine measure`)."
             )
         with usage.recorded("identify", self.name) as note:
-            predictions, problems, columns, places = self.declaration.task.identify(
-                pictured, bundle, progress=progress, cancel=cancel
-            )
-            note.n = len(predictions)
-        if not len(predictions):
-            reason = f" ({problems[0]})" if problems else ""
-            raise DataNotFound(
-                f"None of the {len(sample)} {self.declaration.unit_noun}s in {sample.source} can be identified{reason}."
-            )
-        ids = predictions.object_id.tolist()
-        done = sample.where(sample.objects["object_id"].isin(ids).to_numpy()).filled(columns, ids)
-        result = Result.of(self.declaration, done, predictions, bundle, problems=(*sample.problems, *problems))
-        return replace(result, places=places)
+            found: Found = self.declaration.task.identify(sample, bundle, progress=progress, cancel=cancel)
+            note.n = found.sample.n_media
+        if not found.sample.n_media:
+            reason = f" ({found.problems[0]})" if found.problems else ""
+            raise DataNotFound(f"None of the {sample.n_media} {noun}s in {sample.source} can be identified{reason}.")
+        return Result.of(self.declaration, found, bundle, problems=sample.problems)
 
     def features(
         self,
@@ -346,7 +342,7 @@ class Workflow:
         progress: Progress | None = None,
         cancel: threading.Event | None = None,
         seed: int = 0,
-    ) -> Evaluation:
+    ) -> Evaluation | MaskEvaluation:
         """Metrics of a model on labelled data, each with a 95 % bootstrap interval.
 
         Raises
@@ -354,27 +350,10 @@ class Workflow:
         LabelError
             The data carry no labels, or none that the model knows.
         """
-        from imagine_kernels.measures.accuracy import evaluate
-
-        bundle = self.model(model)
-        labelled = sample.labelled
-        if not len(labelled):
-            raise LabelError(
-                f"{sample.name} carries no labels to compare with: give a folder per class or an annotated EcoTaxa export."
-            )
-        known = labelled.objects["label"].isin(list(bundle.classes)).to_numpy()
-        if not known.any():
-            raise LabelError(
-                f"The model {bundle.name} knows none of the labels of {sample.name} ({', '.join(labelled.labels[:5])});"
-                f" it knows {', '.join(bundle.classes)}: rename the labels or train on this sample."
-            )
-        result = self.identify(labelled.where(known), bundle, progress=progress, cancel=cancel)
-        return evaluate(
-            result.sample.objects["label"].to_numpy(dtype=object),
-            result.predictions.probabilities,
-            result.predictions.classes,
-            seed=seed,
+        found: Evaluation | MaskEvaluation = self.declaration.task.evaluate(
+            sample, self.model(model), splits_by=self.declaration.splits_by, progress=progress, cancel=cancel, seed=seed
         )
+        return found
 
     def unknown_labels(self, sample: Sample, model: ModelBundle | Path | str | None = None) -> list[Problem]:
         """A problem for each label of `sample` that the model does not know."""

@@ -40,9 +40,9 @@ class _Header:
 def decode(data: bytes, *, name: str, colour: bool = False) -> NDArray[np.uint8]:
     """A picture as 8-bit grey, or in colour.
 
-    Colours become luminance (ITU-R 601) unless they are asked for, transparent parts white. 16-bit pictures are scaled by the smallest of 8, 10, 12, 14 and 16 bits
-    that holds their brightest pixel, because cameras of 12 bits write 16. A rotation in EXIF is ignored, as it is by ZooProcess and
-    EcoTaxa. Of several frames the first is taken.
+    Colours become luminance (ITU-R 601) unless they are asked for, transparent parts white. 16-bit pictures are scaled by the smallest of 8,
+    10, 12, 14 and 16 bits that holds their brightest pixel, because cameras of 12 bits write 16. A rotation in EXIF is ignored, as it is by
+    ZooProcess and EcoTaxa. Of several frames the first is taken.
 
     Parameters
     ----------

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagine_kernels.errors import FormatError
 from imagine_kernels.media.tiles import Box
 
 if TYPE_CHECKING:
@@ -136,29 +135,3 @@ def mean_within(outline: Polygon, read: Callable[[Box], NDArray[Any]]) -> NDArra
         total = total + read(box)[:, inside].sum(axis=1, dtype=np.float64)
         n += int(inside.sum())
     return np.asarray(total / n if n else np.full(np.shape(total), np.nan), dtype=np.float64)
-
-
-def outline_text(outline: Any) -> str:
-    """An outline as well-known text, px to a thousandth, for a column of a table."""
-    import shapely
-
-    return str(shapely.to_wkt(outline, rounding_precision=3, trim=True))
-
-
-def outline_of(text: str) -> Any:
-    """The outline that a text says.
-
-    Raises
-    ------
-    FormatError
-        It says no polygon.
-    """
-    import shapely
-
-    try:
-        found = shapely.from_wkt(text)
-    except shapely.errors.GEOSException:
-        found = None
-    if found is None or found.geom_type not in ("Polygon", "MultiPolygon") or found.is_empty or not found.is_valid:
-        raise FormatError(f"{text[:60]!r} is no outline: give a polygon as well-known text (WKT), in px of the picture.")
-    return found

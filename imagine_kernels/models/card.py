@@ -77,7 +77,7 @@ _WORDS = {
     },
     "segmentation": {
         "what": "A segmenter, which says of every pixel what it is,", "items": "pictures", "counted": "marked things", "tested": "tiles",
-        "drawn": "scenes", "per_class": "IoU, precision, recall of held-out pixels",
+        "drawn": "scenes, pictures or tiles", "per_class": "IoU, precision, recall of held-out pixels",
     },
 }  # fmt: skip
 

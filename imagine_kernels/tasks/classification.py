@@ -6,14 +6,16 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imagine_kernels.records import Predictions, Problem, Progress, Sample
+from imagine_kernels.errors import LabelError
+from imagine_kernels.records import Found, Predictions, Problem, Progress, Sample
 
 if TYPE_CHECKING:
+    from imagine_kernels.measures.accuracy import Evaluation
     from imagine_kernels.models.bundle import ModelBundle
 
 
@@ -74,6 +76,9 @@ class Classification:
     augmentation : Augmentation
     """
 
+    #: How the columns of ``predictions.csv`` begin.
+    COLUMNS: ClassVar[tuple[str, ...]] = ("file", "label", "probability", "status")
+
     size: int = 224
     background: int = 243
     margin: float = 0.05
@@ -116,14 +121,58 @@ class Classification:
 
     def identify(
         self, sample: Sample, bundle: ModelBundle, *, progress: Progress | None = None, cancel: threading.Event | None = None
-    ) -> tuple[Predictions, list[Problem], dict[str, Any], NDArray[np.float16]]:
-        """Identify a sample; see `imagine_kernels.inference.classifier.identify`. The last value is where each object lies among the
-        others, see `imagine_kernels.measures.embedding.embedded`.
-        """
+    ) -> Found:
+        """Identify the objects of a sample that have a picture; see `imagine_kernels.inference.classifier.identify`."""
         from imagine_kernels.measures.embedding import embedded
 
-        predictions, features, problems, columns = self._seen(sample, bundle, _KEPT, progress, cancel)
-        return predictions, problems, columns, embedded(features)
+        predictions, features, problems, columns = self._seen(sample.pictured, bundle, _KEPT, progress, cancel)
+        ids = predictions.object_id.tolist()
+        done = sample.where(sample.objects["object_id"].isin(ids).to_numpy()).filled(columns, ids)
+        return Found(sample=done, predictions=predictions, problems=tuple(problems), places=embedded(features))
+
+    def evaluate(
+        self,
+        sample: Sample,
+        bundle: ModelBundle,
+        *,
+        splits_by: Sequence[str] = (),
+        progress: Progress | None = None,
+        cancel: threading.Event | None = None,
+        seed: int = 0,
+    ) -> Evaluation:
+        """Compare with the labels of a sample; see `imagine_kernels.measures.accuracy.evaluate`. Objects are drawn one by one, whatever
+        `splits_by`.
+
+        Raises
+        ------
+        LabelError
+            There are no labels, or none that the model knows.
+        """
+        from imagine_kernels.measures.accuracy import evaluate
+
+        labelled = sample.labelled
+        if not len(labelled):
+            raise LabelError(
+                f"{sample.name} carries no labels to compare with: give a folder per class or an annotated EcoTaxa export."
+            )
+        known = labelled.objects["label"].isin(list(bundle.classes)).to_numpy()
+        if not known.any():
+            raise LabelError(
+                f"The model {bundle.name} knows none of the labels of {sample.name} ({', '.join(labelled.labels[:5])});"
+                f" it knows {', '.join(bundle.classes)}: rename the labels or train on this sample."
+            )
+        found = self.identify(labelled.where(known), bundle, progress=progress, cancel=cancel)
+        if not len(found.predictions):
+            raise LabelError(f"Not one labelled picture of {sample.name} can be read ({found.problems[0]}).")
+        true = found.sample.objects["label"].to_numpy(dtype=object)
+        return evaluate(true, found.predictions.probabilities, found.predictions.classes, seed=seed)
+
+    def columns(self, sample: Sample, predictions: Predictions) -> dict[str, NDArray[Any]]:
+        """What `COLUMNS` hold."""
+        return {
+            "file": sample.objects["file"].to_numpy(), "label": predictions.label, "probability": predictions.probability,
+            "status": predictions.status,
+        }  # fmt: skip
 
     def features(
         self, sample: Sample, bundle: ModelBundle, *, progress: Progress | None = None, cancel: threading.Event | None = None

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from skimage.draw import polygon2mask
 
 from imagine_kernels.errors import FormatError
-from imagine_kernels.media.regions import filled, mean_within, outline_of, outline_text, regions
+from imagine_kernels.media.regions import filled, mean_within, regions
 from imagine_kernels.media.tiles import Box
+from imagine_kernels.records.outlines import outline_of, outline_text
 
 
 def blobs(seed: int, *, height: int = 60, width: int = 50, k: int = 3) -> np.ndarray:

@@ -49,7 +49,8 @@ def test_train_then_identify(draw: Draw, tmp_path: Path) -> None:
     assert {what for _, _, what in seen} >= {"reading pictures", "computing features", "writing the model"}
     assert all(0 <= done <= total for done, total, _ in seen)
 
-    predictions, problems, columns, places = SMALL.identify(sample, bundle)
+    found = SMALL.identify(sample, bundle)
+    predictions, problems, columns, places = found.predictions, found.problems, found.sample.objects, found.places
     assert problems == []
     assert predictions.object_id.tolist() == sample.objects["object_id"].tolist()
     # The head has seen these very pictures.
@@ -85,7 +86,8 @@ def test_same_seed_same_model(draw: Draw, tmp_path: Path) -> None:
 def test_without_morphometry(draw: Draw, tmp_path: Path) -> None:
     sample = draw(("Copepoda", "Chaetognatha"), n=4)
     bundle = replace(SMALL, morphometry=False).train(sample, use_case="zooscan", out=tmp_path / "model", epochs=0)
-    predictions, _, columns, _ = SMALL.identify(sample, bundle)
+    found = SMALL.identify(sample, bundle)
+    predictions, columns = found.predictions, found.sample.objects
     assert len(predictions) == 8
     assert "object_area" in columns
 

@@ -16,11 +16,12 @@ import torch
 from imagine_kernels.errors import Cancelled, LabelError
 from imagine_kernels.inference.pictures import oriented
 from imagine_kernels.inference.segmenter import Segmenter, places, turned_back, window
-from imagine_kernels.media.regions import filled, outline_text, regions
+from imagine_kernels.media.regions import filled, regions
 from imagine_kernels.media.sources import Held
 from imagine_kernels.media.tiles import Box
 from imagine_kernels.models.bundle import ModelBundle
 from imagine_kernels.records import OUTLINE, Sample
+from imagine_kernels.records.outlines import outline_of, outline_text
 from imagine_kernels.tasks.segmentation import Segmentation
 from imagine_kernels.tasks.segmentation.likeness import scene_groups
 
@@ -82,15 +83,9 @@ def test_what_is_found_on_new_pictures_is_there(bundle: ModelBundle, tmp_path: P
     assert (found.sample.objects["object_area"] >= 20).all()
     # The outlines are the mask: filled again they agree with the truth as well as the evaluation says.
     rows = found.sample.objects[found.sample.objects["file"] == "0.png"]
-    slicks = [(region, 1) for region in map(_outline, rows[OUTLINE][(found.predictions.label == "slick")[rows.index]])]
+    slicks = [(region, 1) for region in map(outline_of, rows[OUTLINE][(found.predictions.label == "slick")[rows.index]])]
     mask, truth = filled(slicks, Box(0, 0, 220, 150)) == 1, scene(100, 150, 220)[1] == 1
     assert (mask & truth).sum() / (mask | truth).sum() > 0.6
-
-
-def _outline(text: str) -> object:
-    from imagine_kernels.media.regions import outline_of
-
-    return outline_of(text)
 
 
 def test_a_network_that_is_trained_beats_the_regression(tmp_path: Path) -> None:

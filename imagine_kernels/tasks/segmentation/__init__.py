@@ -6,9 +6,12 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from imagine_kernels.records import Progress, Sample
+import numpy as np
+from numpy.typing import NDArray
+
+from imagine_kernels.records import Predictions, Progress, Sample
 
 if TYPE_CHECKING:
     from imagine_kernels.inference.segmenter import Segmenter
@@ -65,6 +68,9 @@ class Segmentation:
         Parts of the labelled pictures; one of them is the validation split.
     augmentation : TileAugmentation
     """
+
+    #: How the columns of ``predictions.csv`` begin.
+    COLUMNS: ClassVar[tuple[str, ...]] = ("file", "label", "area_px", "confidence", "mask", "status")
 
     background: str
     tile: int = 256
@@ -131,6 +137,26 @@ class Segmentation:
         from imagine_kernels.tasks.segmentation.finding import evaluate_things
 
         return evaluate_things(sample, self.ready(bundle), groups=splits_by, progress=progress, cancel=cancel, seed=seed)
+
+    def columns(self, sample: Sample, predictions: Predictions) -> dict[str, NDArray[Any]]:
+        """What `COLUMNS` hold; the confidence is the mean probability of the label over the pixels of a thing."""
+        from imagine_kernels.tasks.segmentation.masks import mask_name
+
+        files = sample.objects["file"].to_numpy()
+        return {
+            "file": files,
+            "label": predictions.label,
+            "area_px": sample.objects["object_area"].to_numpy(),
+            "confidence": predictions.probability,
+            "mask": np.array([mask_name(str(file)) for file in files], dtype=object),
+            "status": predictions.status,
+        }
+
+    def write_beside(self, sample: Sample, predictions: Predictions, folder: Path) -> list[Path]:
+        """The masks of all pictures; see `imagine_kernels.tasks.segmentation.masks.write_masks`."""
+        from imagine_kernels.tasks.segmentation.masks import write_masks
+
+        return write_masks(sample, predictions, folder, background=self.background)
 
     def ready(self, bundle: ModelBundle) -> Segmenter:
         """The model, loaded."""

@@ -14,10 +14,11 @@ from imagine_kernels.errors import DataError, LabelError
 from imagine_kernels.inference.segmenter import FoundRegion, Segmenter
 from imagine_kernels.measures.mask_accuracy import MaskEvaluation, evaluate_masks, pixel_confusion
 from imagine_kernels.media.objects import problem_of
-from imagine_kernels.media.regions import filled, outline_text
+from imagine_kernels.media.regions import filled
 from imagine_kernels.media.sources import sources
 from imagine_kernels.media.tiles import Box
 from imagine_kernels.records import OUTLINE, Found, Predictions, Problem, Progress, Sample
+from imagine_kernels.records.outlines import outline_text
 from imagine_kernels.tasks.segmentation.tiles import marked_on
 
 

@@ -17,6 +17,8 @@ from imagine_kernels.models.network import MEAN, SCALE
 
 #: Pictures of a group, on average, where nothing is known of their scenes.
 PER_GROUP = 4
+#: Groups that there are at least, where there are as many pictures.
+FEWEST = 5
 _BATCH = 16
 
 
@@ -34,7 +36,8 @@ def scene_groups(pixels: NDArray[np.uint8], *, backbone: str) -> NDArray[np.int6
     from sklearn.cluster import AgglomerativeClustering
 
     n = len(pixels)
-    wanted = max(1, n // PER_GROUP)
+    # A split needs some groups, even of few pictures.
+    wanted = max(n // PER_GROUP, min(n, FEWEST))
     if wanted < 2:
         return np.arange(n)
     features = _features(pixels, backbone)

@@ -15,10 +15,11 @@ from imagine_kernels.errors import Cancelled, DataError, LabelError
 from imagine_kernels.inference.segmenter import places, read_tile
 from imagine_kernels.measures.mask_accuracy import IGNORED
 from imagine_kernels.media.objects import problem_of
-from imagine_kernels.media.regions import filled, outline_of
+from imagine_kernels.media.regions import filled
 from imagine_kernels.media.sources import Source, sources
 from imagine_kernels.media.tiles import Box
 from imagine_kernels.records import OUTLINE, Problem, Progress, Sample
+from imagine_kernels.records.outlines import outline_of
 from imagine_kernels.tasks.segmentation import Segmentation
 
 #: Outlines with their class, on one picture.

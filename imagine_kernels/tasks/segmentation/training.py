@@ -34,6 +34,8 @@ from imagine_kernels.tasks.splitting import Split, split
 
 #: More orientations must gain at least this much mean IoU: they cost as many times the inference.
 MIN_GAIN = 0.01
+#: Fewer groups are not drawn for intervals.
+FEWEST_DRAWN = 5
 #: Pixels that the temperature is fitted to.
 _CALIBRATED = 100_000
 #: Tiles on which a faster precision is compared with f32.
@@ -117,7 +119,11 @@ def train_segmenter(
             " network that was validated, the validation split was not added."
         )
         candidates.append(_tested("fine-tuned", sentence, tuned, test, task, len(data.classes), cancel))
-    held_out = groups[parts.validation]
+    # Bootstrapping two scenes says nothing: then pictures are drawn, or tiles.
+    held_out = next(
+        (each for each in (groups[parts.validation], test.picture) if len(np.unique(each.astype(str))) >= FEWEST_DRAWN),
+        np.arange(len(test)),
+    )
     compared = [evaluate_masks(each.confusions, data.classes, groups=held_out) for each in candidates]
     gain = paired_iou_gain(candidates[0].confusions, candidates[1].confusions, groups=held_out) if len(candidates) > 1 else None
     kept = 1 if gain is not None and gain[0] > gain[1] else 0
@@ -333,6 +339,6 @@ def _limits(data: LabelledTiles, n: int, warning: str) -> list[str]:
     limits = [
         "It knows no other classes than those above: everything else is given one of these labels.",
         "Figures hold for pictures like the training data; another sensor, season or region can lower them much.",
-        f"The intervals are those of {n} held-out tiles, drawn by scene, and do not cover a change of the data.",
+        f"The intervals are those of {n} held-out tiles, and do not cover a change of the data.",
     ]
     return [warning, *limits] if warning else limits
