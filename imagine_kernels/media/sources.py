@@ -39,7 +39,10 @@ class Source(Protocol):
 #: Opens a picture of a sample by its file; raises `ImageError` where it cannot be read.
 Sources = Callable[[str], AbstractContextManager[Source]]
 #: What opens a picture, by `Sample.cut_from`: called with the files, the name of the picture and the settings, for a ``with``.
-OPENERS = {"photograph": ("imagine_kernels.media.sources", "photograph")}
+OPENERS = {
+    "photograph": ("imagine_kernels.media.sources", "photograph"),
+    "radar scene": ("imagine_kernels.media.sar_views", "radar_view"),
+}
 #: Rim that is shown around a thing: this share of its longer side, and so many px at least.
 _RIM, _LEAST_RIM = 0.25, 8
 
