@@ -16,6 +16,7 @@ import numpy as np
 from imagine_kernels.errors import DataError, FormatError
 from imagine_kernels.files import Files
 from imagine_kernels.formats.coco import find_coco, read_coco, write_coco
+from imagine_kernels.formats.holds import implied_status
 from imagine_kernels.records import (
     OUTLINE,
     STATUSES,
@@ -67,14 +68,18 @@ def annotation_set(sample: Sample, predictions: Predictions) -> AnnotationSet:
         *(sample.objects[name].tolist() for name in ("object_id", "file", OUTLINE)),
         predictions.label.tolist(), predictions.status.tolist(), predictions.probability.tolist(), strict=True,
     )  # fmt: skip
-    annotations = [
-        Annotation(
-            medium=str(file), shape=shape_of(str(text)), labels=(LabelGiven(path=(str(label),), confidence=round(float(p), 6)),),
-            status="predicted", id=str(k), attributes={"object_id": str(object_id), "status": str(status)},
-        )
-        for k, (object_id, file, text, label, status, p) in enumerate(rows, start=1)
-        if status != "discarded"
-    ]  # fmt: skip
+    annotations = []
+    for k, (object_id, file, text, label, status, p) in enumerate(rows, start=1):
+        if status == "discarded":
+            continue
+        given = (LabelGiven(path=(str(label),), confidence=round(float(p), 6)),)
+        # The status that a format without any will read from the confidence, so that nothing is said to be lost: the true one is an attribute.
+        annotations.append(
+            Annotation(
+                medium=str(file), shape=shape_of(str(text)), labels=given, status=implied_status(given), id=str(k),
+                attributes={"object_id": str(object_id), "status": str(status)},
+            )
+        )  # fmt: skip
     names = sorted({*predictions.label.tolist(), *predictions.classes})
     return AnnotationSet.of(
         annotations, media=found, labels=[Label(name=str(name)) for name in names], name=sample.name, layout=LAYOUT

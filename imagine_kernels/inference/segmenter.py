@@ -5,13 +5,11 @@ Memory is bounded by rows of tiles: what is finished goes to a file where the pi
 
 from __future__ import annotations
 
-import itertools
 import os
 import tempfile
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +26,6 @@ from imagine_kernels.models.bundle import ModelBundle
 
 #: Tiles per request: their activations are large.
 BATCH = 4
-#: Rows of batches that are read ahead of the inference.
-_AHEAD = 3
 #: Probabilities of larger pictures than this go to a file, bytes.
 _IN_MEMORY = 128 * 1024**2
 #: As for classifiers: a faster precision is taken where it says the same of so many pixels.
@@ -193,10 +189,10 @@ class Segmenter:
         held = np.zeros((self.k, size, width), dtype=np.float32)
         below = np.zeros(size, dtype=np.float32)
         try:
-            for i, top in enumerate(down):
+            for i, (top, band) in enumerate(_bands(source, down, size, width, self.channels)):
                 if cancel is not None and cancel.is_set():
                     raise Cancelled("Stopped on request; nothing was changed.")
-                self._add_row(source, across, top, held, weights)
+                self._add_row(band, across, held, weights)
                 below += weights
                 following = down[i + 1] if i + 1 < len(down) else height
                 ready = following - top
@@ -233,14 +229,16 @@ class Segmenter:
             found.close()
 
     def _add_row(
-        self, source: Source, across: Sequence[int], top: int, held: NDArray[np.float32], weights: NDArray[np.float32]
+        self, band: NDArray[np.uint8], across: Sequence[int], held: NDArray[np.float32], weights: NDArray[np.float32]
     ) -> None:
-        """Add the probabilities of one row of tiles, weighed, to `held` (k, tile, W)."""
+        """Add the probabilities of one row of tiles (c, tile, W), weighed, to `held` (k, tile, W)."""
         size, square = self.tile, weights[:, None] * weights
         share = np.float32(1 / self.orientations)
 
         def chunks() -> Iterator[Chunk]:
-            for starts, pixels in _ahead(lambda part: _read(source, part, top, size, self.channels), across):
+            for i in range(0, len(across), BATCH):
+                starts = across[i : i + BATCH]
+                pixels = np.stack([band[:, :, start : start + size] for start in starts])
                 for orientation in range(self.orientations):
                     yield (starts, orientation), {"pixels": oriented(pixels, orientation)}
 
@@ -274,41 +272,36 @@ def _sums(starts: Sequence[int], weights: NDArray[np.float32], length: int) -> N
     return total
 
 
-def _read(source: Source, starts: Sequence[int], top: int, size: int, channels: int) -> NDArray[np.uint8]:
-    return np.stack([read_tile(source, start, top, size, channels) for start in starts])
+def _bands(source: Source, down: Sequence[int], size: int, width: int, channels: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """The rows of tiles (c, size, width) with where they begin, each read by a thread while the one before is worked on."""
+
+    def read(top: int) -> NDArray[np.uint8]:
+        return read_part(source, Box(0, top, source.width, min(size, source.height - top)), width, size, channels)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="tiles") as pool:
+        ahead = pool.submit(read, down[0])
+        for top, following in zip(down, [*down[1:], None], strict=True):
+            band = ahead.result()
+            if following is not None:
+                ahead = pool.submit(read, following)
+            yield top, band
 
 
 def read_tile(source: Source, left: int, top: int, size: int, channels: int) -> NDArray[np.uint8]:
     """One tile (c, size, size) uint8; a picture that is smaller is mirrored at its right and lower end."""
     box = Box(left, top, min(size, source.width - left), min(size, source.height - top))
+    return read_part(source, box, size, size, channels)
+
+
+def read_part(source: Source, box: Box, width: int, height: int, channels: int) -> NDArray[np.uint8]:
+    """A part of a picture as planes (c, height, width) uint8; what is smaller is mirrored at its right and lower end."""
     part = source.read(box)
     planes = part[None] if part.ndim == 2 else part.transpose(2, 0, 1)
     if len(planes) != channels:
-        planes = (
-            np.repeat(planes[:1], 3, axis=0) if channels == 3 else np.rint(planes.mean(axis=0, keepdims=True)).astype(np.uint8)
-        )
-    missing = ((0, 0), (0, size - box.height), (0, size - box.width))
-    return np.ascontiguousarray(np.pad(planes, missing, mode="symmetric") if box.width < size or box.height < size else planes)
-
-
-def _ahead(
-    read: Callable[[Sequence[int]], NDArray[np.uint8]], starts: Sequence[int]
-) -> Iterator[tuple[Sequence[int], NDArray[np.uint8]]]:
-    """Batches of tiles, read by a thread ahead of the inference."""
-    parts = iter([starts[i : i + BATCH] for i in range(0, len(starts), BATCH)])
-    waiting: deque[tuple[Sequence[int], Future[NDArray[np.uint8]]]] = deque()
-    with ThreadPoolExecutor(1, thread_name_prefix="tiles") as pool:
-        try:
-            while True:
-                for part in itertools.islice(parts, _AHEAD - len(waiting)):
-                    waiting.append((part, pool.submit(read, part)))
-                if not waiting:
-                    return
-                part, future = waiting.popleft()
-                yield part, future.result()
-        finally:
-            for _, future in waiting:
-                future.cancel()
+        grey = np.rint(planes.mean(axis=0, keepdims=True)).astype(np.uint8)
+        planes = np.repeat(grey, channels, axis=0)
+    missing = ((0, 0), (0, height - box.height), (0, width - box.width))
+    return np.ascontiguousarray(np.pad(planes, missing, mode="symmetric"))
 
 
 def _session(bundle: ModelBundle) -> Session:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from imagine_kernels.media.regions import BAND_ROWS, filled
@@ -16,8 +16,8 @@ FOLDER = "masks"
 
 
 def mask_name(file: str) -> str:
-    """Where the mask of a picture lies, from the folder of the result; folders of the picture become part of its name."""
-    return f"{FOLDER}/{PurePosixPath(file.replace('/', '_')).stem}.png"
+    """Where the mask of a picture lies, from the folder of the result: under the whole name of the picture, which is its alone."""
+    return f"{FOLDER}/{file}.png"
 
 
 def write_masks(sample: Sample, predictions: Predictions, folder: Path, *, background: str) -> list[Path]:
@@ -47,6 +47,7 @@ def write_masks(sample: Sample, predictions: Predictions, folder: Path, *, backg
     written = []
     for file, width, height in zip(media["file"], media["width"], media["height"], strict=True):
         target = folder / mask_name(str(file))
+        target.parent.mkdir(parents=True, exist_ok=True)
         with placed(target) as passing:
             _write(marked.get(str(file), []), int(width), int(height), passing)
         written.append(target)
