@@ -33,6 +33,13 @@ UNITS = {
     "pg": "pg",
     "ml": "mL",
     "per_10um": "1/(10 µm)",
+    "km2": "km²",
+    "km": "km",
+    "m_s": "m/s",
+    "m": "m",
+    "deg": "°",
+    "db": "dB",
+    "h": "h",
     "percent": "%",
     "nats": "nats",
 }

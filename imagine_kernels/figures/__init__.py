@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from imagine_kernels.figures.accuracy import candidates, confusion, scores
 from imagine_kernels.figures.drawing import SERIES, Drawing
+from imagine_kernels.figures.maps import outline_map
+from imagine_kernels.figures.outlines import outlined
 from imagine_kernels.figures.pictures import Gallery, gallery, mistakes
 from imagine_kernels.figures.plankton import ALL_OBJECTS, ALL_SAMPLES, abundance, size_spectrum
 
@@ -25,6 +27,8 @@ __all__ = [
     "confusion",
     "gallery",
     "mistakes",
+    "outline_map",
+    "outlined",
     "scores",
     "size_spectrum",
 ]

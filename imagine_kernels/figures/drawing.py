@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import re
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from html import escape
@@ -106,6 +107,18 @@ def short(text: str, most: int) -> str:
     """The text on one line, cut to at most so many letters."""
     text = " ".join(str(text).split())
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def fitted(texts: Iterable[str], width: float) -> tuple[float, int]:
+    """Size of the letters (points) and most letters of titles that stand beside each other, each with so much room (inches).
+
+    Letters become smaller down to 7 points, then titles are cut.
+    """
+    longest = max((len(str(text)) for text in texts), default=1)
+    # A bold letter is about 0.62 of its size wide; a point is 1/72 inch.
+    per_point = 0.62 / 72
+    size = min(10.0, max(7.0, width / (per_point * max(longest, 1))))
+    return size, max(8, int(width / (per_point * size)))
 
 
 def _for_a_page(svg: str, alt: str, *, prefix: str) -> str:

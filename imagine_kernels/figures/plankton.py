@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagine_kernels.figures.drawing import BORDER, SERIES, TEXT, TEXT_2, Drawing, new_figure, short, style
+from imagine_kernels.figures.drawing import BORDER, SERIES, TEXT, TEXT_2, Drawing, fitted, new_figure, short, style
 from imagine_kernels.records import TOTALS
 from imagine_kernels.units import corrected, in_words, limits, quantities
 
@@ -23,34 +23,40 @@ ALL_OBJECTS, ALL_SAMPLES = "all objects", "all samples"
 MAX_PANELS = 12
 
 
-def abundance(table: pd.DataFrame) -> Drawing:
-    """Abundance per taxon, one panel per sample: bars with 95 % intervals as counted, diamonds corrected for the model's confusion.
+def abundance(table: pd.DataFrame, *, taxa: str = "taxa", samples_noun: str = "samples") -> Drawing:
+    """The quantity per taxon, one panel per sample: bars with 95 % intervals as counted, diamonds corrected for the model's confusion.
 
     Parameters
     ----------
     table : DataFrame
         The main table of the measurements: ``sample_id``, ``taxon``, ``n_counted``, and quantities with their intervals, of which the first
         one that has values is drawn. Where none has, as without the volume, the counts are drawn instead.
+    taxa, samples_noun : str
+        What the taxa and the samples are called: those of slicks are labels, in scenes.
     """
     column = next((name for name in quantities(table.columns) if table[name].notna().any()), "n_counted")
     unit = "count" if column == "n_counted" else in_words(column)
     rows = table[~table["taxon"].isin(TOTALS)]
-    order = rows.groupby("taxon")[column].sum().sort_values(ascending=False).index.tolist()
+    fixed = corrected(column)
+    has_fixed = column == "n_counted" or fixed in rows
+    # A sample in which nothing was found has its panel, but "nothing" is no bar; what was not seen can still be there once errors are corrected.
+    seen = rows if has_fixed or not (rows["n_counted"] > 0).any() else rows[rows["n_counted"] > 0]
+    order = seen.groupby("taxon")[column].sum().sort_values(ascending=False).index.tolist()
     samples = list(dict.fromkeys(rows["sample_id"]))
     shown = samples[:MAX_PANELS]
-    fixed = corrected(column)
     with style():
         # Three or four beside each other, whichever leaves fewer gaps.
         columns = max(1, min(len(shown), min((3, 4), key=lambda n: -len(shown) % n)))
         lines = -(-len(shown) // columns) or 1
         figure = new_figure(width=9.2, height=max(1.9, 0.7 + 0.26 * len(order)) * lines + 0.5)
         axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
+        size, most = fitted((short(name, 34) for name in shown), 7.9 / columns)
         for axis, name in zip(axes, shown, strict=False):
             part = rows[rows["sample_id"] == name].set_index("taxon").reindex(order)
-            _bars(axis, part, column)
+            _bars(axis, part, column, label="as counted" if has_fixed else "")
             if column != "n_counted" and fixed in part and part[fixed].notna().any():
                 _points(axis, part, fixed)
-            axis.set_title(short(name, 34))
+            axis.set_title(short(name, min(most, 34)), fontsize=size)
             axis.set_yticks(range(len(order)), [short(taxon, 28) for taxon in order], parse_math=False)
             axis.grid(axis="y", visible=False)
         for axis in axes[len(shown) :]:
@@ -63,17 +69,17 @@ def abundance(table: pd.DataFrame) -> Drawing:
         axes[0].locator_params(axis="x", nbins=5)
         figure.supxlabel(unit, fontsize=10, color=TEXT_2)
         _legend(figure, axes[0])
-    left = f" The first {len(shown)} of {len(samples)} samples are drawn." if len(samples) > len(shown) else ""
+    left = f" The first {len(shown)} of {len(samples)} {samples_noun} are drawn." if len(samples) > len(shown) else ""
     return Drawing(
         figure,
-        f"Bars: {unit} of {len(order)} taxa in {len(samples)} samples, with 95 % intervals.{left} The table holds the figures.",
+        f"Bars: {unit} of {len(order)} {taxa} in {len(samples)} {samples_noun}, with 95 % intervals.{left} The table holds the figures.",
     )
 
 
-def _bars(axis: Axes, part: pd.DataFrame, column: str) -> None:
+def _bars(axis: Axes, part: pd.DataFrame, column: str, *, label: str) -> None:
     places = np.arange(len(part)) - 0.14
     values = part[column].to_numpy(dtype=float)
-    axis.barh(places, np.nan_to_num(values), height=0.42, color=SERIES[0], alpha=0.75, label="as counted")
+    axis.barh(places, np.nan_to_num(values), height=0.42, color=SERIES[0], alpha=0.75, label=label)
     low, high = _bounds(part, column)
     axis.hlines(places, low, high, color=TEXT, linewidth=1.1)
 
