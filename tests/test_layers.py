@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     | LIGHT_WORKFLOW
     | {"progress", "media", "tasks", "models", "inference", "measures", "formats", "samples"},
     "assistance": RECORDS | LIGHT_WORKFLOW | {"annotation", "media", "measures", "models"},
-    "reports": RECORDS | LIGHT_WORKFLOW | {"annotation", "figures", "progress"},
+    "reports": RECORDS | LIGHT_WORKFLOW | {"annotation", "figures", "formats", "progress"},
     "quality": RECORDS | {"annotation", "measures"},
     "jobs": RECORDS | {"progress"},
     "widgets": RECORDS,

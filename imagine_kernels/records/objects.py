@@ -135,6 +135,14 @@ class Sample:
         positions = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
         return replace(self, objects=self.objects.iloc[positions].reset_index(drop=True))
 
+    def on(self, files: Sequence[str]) -> Sample:
+        """The part on some of the pictures: they alone are in `media`, and what is marked on them in `objects`."""
+        kept = list(files)
+        part = self.where(self.objects["file"].isin(kept).to_numpy(dtype=bool))
+        if self.media is None:
+            return part
+        return replace(part, media=self.media[self.media["file"].isin(kept)].reset_index(drop=True))
+
     def filled(self, columns: Mapping[str, NDArray[Any]], object_ids: Sequence[str]) -> Sample:
         """The same with columns (n,) that were measured on n objects added, and gaps in those it has filled; what the data say stays."""
         import pandas as pd

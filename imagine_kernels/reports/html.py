@@ -6,6 +6,7 @@ import math
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 from typing import Any
 
@@ -44,11 +45,17 @@ def element(tag: str, *content: Any, css: str = "") -> Html:
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """A number with so many significant digits, without exponents between 0.001 and a million; a dash where it is not known."""
+    """A number with so many significant digits, without exponents between 0.001 and a million; a dash where it is not known.
+
+    Times are given to the minute.
+    """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
     if isinstance(value, str):
         return value
+    if isinstance(value, datetime):
+        # The unknown time of pandas is a time, too.
+        return "–" if type(value).__name__ == "NaTType" else f"{value:%Y-%m-%d %H:%M}"
     if type(value).__name__ in ("bool", "bool_"):
         return "yes" if value else "no"
     if isinstance(value, numbers.Integral):

@@ -13,17 +13,20 @@ import numpy as np
 
 from imagine_kernels import figures
 from imagine_kernels.catalog import style_sheet
+from imagine_kernels.errors import DataError
+from imagine_kernels.formats.coasts import read_coast
 from imagine_kernels.progress import progress_to_file
-from imagine_kernels.records import TOTALS, Measurements, Predictions
+from imagine_kernels.records import TOTALS, Measurements, Predictions, Sample
 from imagine_kernels.records.figures_of_merit import TITLES, headline, held_out
 from imagine_kernels.reports import html
 from imagine_kernels.reports.html import Html
 from imagine_kernels.reports.make import PROGRESS_VARIABLE
+from imagine_kernels.reports.places import located
 from imagine_kernels.reports.provenance import hash_source, versions
-from imagine_kernels.reports.tables import abundance_tables, any_table, spectrum_tables
+from imagine_kernels.reports.tables import abundance_tables, any_table, further_table, spectrum_tables
+from imagine_kernels.reports.totals import totals
 from imagine_kernels.result import RESULT_FILE, Result
 from imagine_kernels.settings import home, results_folder
-from imagine_kernels.units import UNITS, limits, quantities, split_unit
 from imagine_kernels.workflow import Workflow
 from imagine_kernels.workflow import use_case as workflow_of
 
@@ -136,13 +139,19 @@ class Report:
         """What one object is called."""
         return self.workflow.declaration.unit_noun
 
+    @property
+    def _kinds(self) -> str:
+        """What several labels are called."""
+        noun = self.workflow.declaration.label_noun
+        return "taxa" if noun == "taxon" else f"{noun}s"
+
     def heading(self) -> Html:
         """Title, date and the facts in short."""
         result, model = self.result, self.result.model
         checked = int((result.predictions.status != "predicted").sum())
         chips = [
             html.element("span", f"{html.number(len(result))} {self.noun}s", css="ik-chip ik-chip-accent"),
-            html.element("span", f"{len(set(result.predictions.label.tolist()))} taxa", css="ik-chip"),
+            html.element("span", f"{len(set(result.predictions.label.tolist()))} {self._kinds}", css="ik-chip"),
             html.element(
                 "span", f"{html.number(checked)} checked by a person", css=f"ik-chip{' ik-chip-good' if checked else ''}"
             ),
@@ -166,9 +175,9 @@ class Report:
             (
                 html.number(len(result)),
                 f"{self.noun}s identified",
-                f"{100 * np.mean(sure):.0f} % with a probability of at least 0.9",
+                f"{100 * np.mean(sure):.0f} % with a probability of at least 0.9" if len(result) else "",
             ),
-            *_totals(self._main()),
+            *totals(self._main(), samples_noun=self._samples_noun),
         ]
         found = headline(result.model)
         if found is not None:
@@ -183,7 +192,7 @@ class Report:
         facts = {
             "Source": str(sample.source),
             "Layout": sample.layout,
-            "Samples": html.number(_n_samples(sample.objects)),
+            self._samples_noun.capitalize(): html.number(_n_samples(sample)),
             **({"Settings given": ", ".join(f"{name} = {value}" for name, value in given.items())} if given else {}),
         }
         return _framed(*self._alerts(), _tiles(tiles), html.facts(facts))
@@ -193,7 +202,25 @@ class Report:
         table = self._main()
         if table is None or not len(table):
             return _framed(html.empty("This use case measures nothing per taxon; its quantities are in the tables below."))
-        return _framed(figures.abundance(table), *abundance_tables(table))
+        if table["taxon"].isin(TOTALS).any():
+            return _framed(figures.abundance(table), *abundance_tables(table))
+        drawn = figures.abundance(table, taxa=self._kinds, samples_noun=self._samples_noun)
+        declared = self.workflow.declaration
+        named = table.rename(columns={"sample_id": self._samples_noun.removesuffix("s"), "taxon": declared.label_noun})
+        return _framed(drawn, any_table("Numbers with 95 % intervals.", named))
+
+    def map(self) -> Html:
+        """Where the things that were found lie on the earth, with the coast where it is known."""
+        found = located(self.result)
+        if found is None:
+            return _framed(html.empty(f"Nothing says where the {self.noun}s lie on the earth: there is no map."))
+        table, frames = found
+        try:
+            land, _ = read_coast(self.result.sample.source, self.result.sample.settings.get("coast"))
+        except DataError:
+            # What is wrong with it was said when the sample was opened; the map is worth having without.
+            land = []
+        return _framed(figures.outline_map(table, by="picture", frames=frames, land=land, noun=self.noun))
 
     def size_spectrum(self) -> Html:
         """Normalised biovolume size spectrum with its regression."""
@@ -209,7 +236,7 @@ class Report:
         """Quantities that have no section of their own."""
         own = (self.measured.main, *_WITH_SECTION)
         rest = {name: table for name, table in self.measured.tables.items() if name not in own}
-        return _framed(*(any_table(name.replace("_", " "), table) for name, table in rest.items()))
+        return _framed(*(further_table(name, table) for name, table in rest.items()))
 
     def vignettes(self, *, per_taxon: int = 10) -> Html:
         """Pictures of each taxon: half of them the most certain ones, half the least certain ones."""
@@ -221,14 +248,23 @@ class Report:
             half = per_taxon // 2
             shown = ranked if len(ranked) <= per_taxon else np.concatenate((ranked[: per_taxon - half], ranked[-half:]))
             rows.append((f"{label} ({len(members)})", shown.tolist()))
+        if not rows:
+            return _framed(html.empty(f"There is no {self.noun} to show."))
         if not self.result.sample.source.exists():
             return _framed(
                 html.empty(f"The pictures are no longer at {self.result.sample.source}, so they cannot be shown here.")
             )
         chosen = [(title, row) for title, members in rows for row in members]
-        pictures = self.workflow.pictures(self.result.sample, [row for _, row in chosen])
+        pictures = self._pictures([row for _, row in chosen])
         captions = [self._caption(row) for _, row in chosen]
-        return _framed(figures.gallery([title for title, _ in chosen], pictures, captions=captions, size_px=80))
+        return _framed(
+            figures.gallery(
+                [title for title, _ in chosen],
+                pictures,
+                captions=captions,
+                size_px=80 if self.result.sample.media is None else 140,
+            )
+        )
 
     def trust(self) -> Html:
         """How the model did on objects that it was not trained on."""
@@ -240,11 +276,9 @@ class Report:
         ]
         parts: list[Any] = []
         if rows:
-            parts.append(
-                html.table(("metric", f"value (95 % interval), {self.result.model.get('n_held_out')} held-out objects"), rows)
-            )
+            parts.append(html.table(("metric", f"value (95 % interval), {held_out(self.result.model)}"), rows))
         if self.result.confusion is not None and len(self.result.confusion.classes):
-            parts.append(figures.confusion(self.result.confusion))
+            parts.append(figures.confusion(self.result.confusion, pixels=self.result.model.get("task") == "segmentation"))
         return _framed(*(parts or [html.empty("The model carries no figures of how it errs.")]))
 
     def problems(self) -> Html:
@@ -277,7 +311,7 @@ class Report:
             facts["Source hash"] = f"sha256 {source.sha256} ({what}, {html.number(source.n_bytes)} bytes)"
         facts["Model"] = f"{model.get('name', 'unknown')}, version {model.get('version', '–')}, hash {model.get('hash', '–')}"
         facts["Recipe"] = str(model.get("recipe", "–"))
-        facts["Taxa of the model"] = ", ".join(self.result.predictions.classes)
+        facts[f"{self._kinds.capitalize()} of the model"] = ", ".join(self.result.predictions.classes)
         for name, value in self.parameters.items():
             if name != "settings":
                 facts[f"Parameter {name}"] = "default" if value is None else str(value)
@@ -288,6 +322,17 @@ class Report:
 
     def _main(self) -> pd.DataFrame | None:
         return self.measured.tables[self.measured.main] if self.measured.main is not None else None
+
+    @property
+    def _samples_noun(self) -> str:
+        return "samples" if self.result.sample.media is None else f"{self.workflow.declaration.medium_noun}s"
+
+    def _pictures(self, rows: list[int]) -> list[Any]:
+        """The pictures of some objects in that order, got file by file: a scene is dear to open."""
+        file = self.result.sample.objects["file"].to_numpy()
+        order = sorted(range(len(rows)), key=lambda k: str(file[rows[k]]))
+        got = dict(zip(order, self.workflow.pictures(self.result.sample, [rows[k] for k in order]), strict=True))
+        return [got[k] for k in range(len(rows))]
 
     def _alerts(self) -> list[Html]:
         alerts = [html.element("li", alert) for alert in self.measured.alerts]
@@ -328,24 +373,7 @@ def _tiles(tiles: list[tuple[str, str, str]]) -> Html:
     return html.element("div", *cells, css="ik-tiles")
 
 
-def _n_samples(objects: pd.DataFrame) -> int:
-    return int(objects["sample_id"].nunique()) if "sample_id" in objects else 1
-
-
-def _totals(table: pd.DataFrame | None) -> list[tuple[str, str, str]]:
-    """The total of one sample, or its range over several, of the first quantity that has values."""
-    column = next((name for name in quantities(table.columns) if table[name].notna().any()), None) if table is not None else None
-    if table is None or column is None:
-        return []
-    whole = table[table["taxon"].isin(TOTALS)].dropna(subset=[column])
-    if not len(whole):
-        return []
-    name, end = split_unit(column)
-    name, unit = name.replace("_", " "), UNITS.get(end, "")
-    if len(whole) == 1:
-        row, (low, high) = whole.iloc[0], limits(table.columns, column) or (column, column)
-        said = f"95 % interval {html.number(row[low])}–{html.number(row[high])}"
-        return [(f"{html.number(row[column])} {unit}", f"total {name}, as counted", said)]
-    values = whole[column]
-    ends = f"{html.number(values.min())}–{html.number(values.max())} {unit}"
-    return [(ends, f"total {name} in {len(whole)} samples, as counted", f"median {html.number(values.median())} {unit}")]
+def _n_samples(sample: Sample) -> int:
+    if sample.media is not None:
+        return len(sample.media)
+    return int(sample.objects["sample_id"].nunique()) if "sample_id" in sample.objects else 1

@@ -35,7 +35,17 @@ _WORDS = {
     "relative_abundance": "share of the sample (%)",
     "relative_biovolume": "share of the biovolume of the sample (%)",
     "r2": "R²",
+    "time_utc": "time (UTC)",
+    "lon_deg": "longitude (°)",
+    "lat_deg": "latitude (°)",
+    "n_px": "pixels",
+    "n_ring_px": "pixels of sea around it",
+    "n_wind_eligible": "where the wind lets slicks show",
+    "look_alike_score": "look-alike score",
+    "look_alike_reasons": "for (+) and against (−) a look-alike",
 }
+#: Rows of a further table that are printed, and more of which are folded away.
+MAX_ROWS, _FOLDED_ROWS = 200, 30
 #: Columns from 0 to 1 that are read as percent.
 _SHARES = ("relative_abundance", "relative_biovolume")
 #: Quantities that follow from the sizes of objects have a table of their own below that of the numbers.
@@ -113,3 +123,14 @@ def any_table(caption: str, table: pd.DataFrame) -> Html:
     columns = [*text, *(name for name in columns if name not in text)]
     body = [tuple(cell(row, name, ends[name]) for name in columns) for _, row in table.iterrows()]
     return html.table([title(name) for name in columns], body, text_columns=len(text), caption=caption)
+
+
+def further_table(name: str, table: pd.DataFrame) -> Html:
+    """A table that has no section of its own; a long one is folded, and what is too long for a page is cut."""
+    said = name.replace("_", " ")
+    # Columns of which nothing is known would only widen the page.
+    known = table.loc[:, [column for column in table.columns if table[column].notna().any()]] if len(table) else table
+    if len(known) <= _FOLDED_ROWS:
+        return any_table(said, known)
+    left = f"The first {MAX_ROWS} of {len(known)} rows; {name}.csv holds all." if len(known) > MAX_ROWS else ""
+    return html.fold(f"{said} ({len(known)} rows)", any_table(left, known.head(MAX_ROWS)))
