@@ -83,6 +83,8 @@ class UseCase:
         For the card on the home page.
     unit_noun : str
         What the scientist calls one thing that is identified: ``"vignette"``.
+    label_noun : str
+        What the labels are: ``"taxon"``, ``"class"``.
     medium_noun : str
         What a picture is called in which things are looked for: ``"scene"``.
     read : callable ``(path, settings, progress) -> Sample``
@@ -126,6 +128,7 @@ class UseCase:
     title: str
     sentence: str
     unit_noun: str
+    label_noun: str = "taxon"
     medium_noun: str = "picture"
     read: Callable[[Path, Mapping[str, Any], Progress | None], Sample]
     check: Callable[[Sample, Progress | None], list[Problem]]

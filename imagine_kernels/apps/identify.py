@@ -121,6 +121,8 @@ class IdentifyApp:
 
     def hello(self, given: Mapping[str, Any], _: Sequence[memoryview]) -> dict[str, Any]:
         """The first question of the page: what to say and what there is. A session named in its address is opened again."""
+        from imagine_kernels.apps.payload import export_choices
+
         declared = self.workflow.declaration
         unit = declared.unit_noun
         if given.get("session"):
@@ -133,9 +135,10 @@ class IdentifyApp:
                 "sentence": declared.sentence,
                 "unit": unit,
                 "units": f"{unit}s",
-                "taxon": "taxon",
-                "taxa": "taxa",
+                "taxon": declared.label_noun,
+                "taxa": "taxa" if declared.label_noun == "taxon" else f"{declared.label_noun}s",
             },
+            "exports": export_choices(declared),
             "settings": [
                 {
                     "name": each.name,
@@ -310,14 +313,15 @@ class IdentifyApp:
     def download(self, given: Mapping[str, Any], _: Sequence[memoryview]) -> dict[str, Any]:
         """Make a file for the person and announce it."""
         session, kind = self.current(), str(given["kind"])
-        if kind == "ecotaxa":
-            return self.downloads.offer(session.ecotaxa(), "application/zip")
+        if kind in (*self.workflow.declaration.exports, *self.workflow.declaration.products):
+            path = session.export(kind)
+            return self.downloads.offer(path, "application/zip" if path.suffix == ".zip" else "application/octet-stream")
         if kind == "tables":
             return self.downloads.offer(session.tables(), "application/zip")
         if kind == "report":
             path = session.report(lambda done, total, what: self.part.tell("making", {"text": what}))
             return self.downloads.offer(path, "text/html")
-        raise ImagineError(f"There is no download {kind!r}: choose ecotaxa, tables or report.")
+        raise ImagineError(f"There is no download {kind!r}: choose one of those that the page offers.")
 
 
 def _stop_if(cancel: threading.Event) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from imagine_kernels.annotation import Correction
     from imagine_kernels.result import Result
+    from imagine_kernels.use_case import UseCase
 
 PIXEL_SIZE = "process_particle_pixel_size_mm"
 SAMPLE = "sample_id"
@@ -120,6 +121,21 @@ def correction_row(correction: Correction) -> dict[str, Any]:
         # None where nothing was divided; none where an object was joined again.
         "parts": None if correction.cut is None else list(correction.cut.parts),
     }
+
+
+#: What the native formats are called before people, and what they are good for.
+_EXPORTS = {
+    "ecotaxa": ("EcoTaxa zip", "TSV and pictures, to import"),
+    "coco": ("COCO zip", "pictures and outlines, to train or annotate"),
+    "geojson": ("Map (GeoJSON)", "outlines with their quantities, for a GIS"),
+}
+
+
+def export_choices(declared: UseCase) -> list[dict[str, str]]:
+    """The native formats of a use case as the page offers them."""
+    kinds = (*declared.exports, *declared.products)
+    named = {kind: _EXPORTS.get(kind, (kind, "a native format")) for kind in kinds}
+    return [{"kind": kind, "name": name, "note": note} for kind, (name, note) in named.items()]
 
 
 def model_choices(summaries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -352,11 +352,10 @@ class WorkSession:
 
     # What leaves.
 
-    def ecotaxa(self) -> Path:
-        """An EcoTaxa zip in a temporary place."""
-        with _making(f"{plain_name(self.session.name)}-ecotaxa.zip") as target:
-            self.result().to_ecotaxa(target)
-            return target
+    def export(self, kind: str) -> Path:
+        """A native format of the use case in a temporary place."""
+        with _making(f"{plain_name(self.session.name)}-{kind}.zip") as target:
+            return self.result().export(kind, target)[0]
 
     def tables(self) -> Path:
         """A zip of all tables as CSV."""

@@ -123,7 +123,7 @@ def test_an_object_is_divided_its_parts_count_and_come_again_after_a_reload(
 
     # A part is corrected as any other object, and only it leaves.
     app.current().correct({"object_ids": parts[:1], "label": "a new name", "status": "validated", "after": 1}, [])
-    with zipfile.ZipFile(app.current().ecotaxa()) as archive:
+    with zipfile.ZipFile(app.current().export("ecotaxa")) as archive:
         text = archive.read(next(name for name in archive.namelist() if name.endswith(".tsv"))).decode()
         ids = [line.split("\t")[text.splitlines()[0].split("\t").index("object_id")] for line in text.splitlines()[2:]]
     assert sorted(ids) == sorted(now.predictions.object_id)

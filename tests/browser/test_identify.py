@@ -304,7 +304,7 @@ def test_identifying_can_be_cancelled_and_a_wrong_zip_is_refused(
     page.set_input_files("input[type=file]", broken)
     expect(page.get_by_role("alert")).to_contain_text("is not a readable zip")
     # Another setting makes it another piece of work, so that there is something to cancel.
-    page.get_by_text("Volume, pixel size and other settings").click()
+    page.locator("summary", has_text="Settings").click()
     page.get_by_label("tot vol").fill("12.5")
     page.screenshot(path=pictures / "error.png")
     app.open_sample()

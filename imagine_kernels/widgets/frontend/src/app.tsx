@@ -133,7 +133,7 @@ function Bar() {
         <button class="ik-chip ik-chip-accent ik-chip-button" data-act="model" title="The model in use and its figures on held-out data" onClick={() => desk.open({ kind: "model" })}>
           <span class="ik-wide-only">{model.name}</span>
           <span class="ik-narrow-only">Model</span>
-          {balanced && <span class="ik-number"><span class="ik-wide-only">{balanced.name.toLowerCase()} </span>{percent(balanced.value)}</span>}
+          {balanced && <span class="ik-number"><span class="ik-wide-only">{balanced.name.charAt(0).toLowerCase() + balanced.name.slice(1)} </span>{percent(balanced.value)}</span>}
         </button>
       )}
       {working && <Downloads />}
@@ -151,8 +151,8 @@ function Saved() {
   return <span class={`ik-small ik-saved ${desk.unsaved ? "ik-bad-text" : "ik-muted"}`} title={desk.unsaved ?? "Every correction is written to disk as it is made"}>{text}</span>;
 }
 
-const KINDS = [
-  { kind: "ecotaxa", name: "EcoTaxa zip", note: "TSV and pictures, to import" },
+/** What every use case gives besides its native formats. */
+const ALWAYS = [
   { kind: "tables", name: "Tables (CSV)", note: "predictions, quantities, problems" },
   { kind: "report", name: "Report (HTML)", note: "figures, tables, provenance" },
 ] as const;
@@ -208,7 +208,7 @@ function Downloads() {
       </button>
       {open && (
         <div class="ik-menu" role="menu" aria-label="Download">
-          {KINDS.map(({ kind, name, note }) => (
+          {[...(desk.hello?.exports ?? []), ...ALWAYS].map(({ kind, name, note }) => (
             <button key={kind} role="menuitem" data-kind={kind} aria-disabled={busy !== null} onClick={() => !busy && void get(kind, name)}>
               <span>{name}</span>
               <span class="ik-muted ik-small">{note}</span>

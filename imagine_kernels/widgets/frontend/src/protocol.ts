@@ -53,8 +53,16 @@ export interface LabelSet {
   labels: { name: string; aphia_id: string }[];
 }
 
+/** A native format that can be downloaded. */
+export interface ExportChoice {
+  kind: string;
+  name: string;
+  note: string;
+}
+
 export interface Hello {
   words: Words;
+  exports: ExportChoice[];
   label_sets: LabelSet[];
   settings: SettingField[];
   reads: string[];

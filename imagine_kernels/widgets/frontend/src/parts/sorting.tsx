@@ -74,7 +74,7 @@ function Sidebar() {
         <input
           class="ik-input"
           type="search"
-          placeholder={`Taxon or ${desk.words.unit} name`}
+          placeholder={`${capital(desk.words.taxon)} or ${desk.words.unit} name`}
           aria-label="Search"
           data-search
           value={filter.text}

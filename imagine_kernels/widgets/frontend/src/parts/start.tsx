@@ -147,7 +147,7 @@ function Settings({ fields, onChange }: { fields: SettingField[]; onChange: (val
   };
   return (
     <details class="ik-settings">
-      <summary>Volume, pixel size and other settings <span class="ik-muted">– only where your files do not say</span></summary>
+      <summary>Settings <span class="ik-muted">– only where your files do not say</span></summary>
       <div class="ik-settings-fields">
         {fields.map((field) => (
           <label key={field.name} class="ik-field">
