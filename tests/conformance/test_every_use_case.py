@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 from servers import serving
 
@@ -63,7 +64,7 @@ def test_open_finds_the_bundled_sample_whole(name: str) -> None:
 
 def test_opening_says_how_far_it_is_and_can_be_stopped(name: str) -> None:
     workflow, steps, cancel = ik.use_case(name), list[tuple[int, int, str]](), threading.Event()
-    n = len(workflow.open(progress=lambda *step: steps.append(step)))
+    n = workflow.open(progress=lambda *step: steps.append(step)).n_media
     assert all(0 <= done <= total or total == 0 for done, total, _ in steps)
     assert all(what for *_, what in steps)
     assert steps[-1][:2] == (n, n)
@@ -137,8 +138,11 @@ def test_saved_is_found_again(result: Result, tmp_path: Path) -> None:
     np.testing.assert_allclose(again.predictions.probabilities, corrected.predictions.probabilities, atol=1e-6)
     assert set(again.sample.objects.columns) == set(corrected.sample.objects.columns)
     assert again.sample.cut_from == corrected.sample.cut_from
-    assert corrected.places is not None
+    assert (corrected.places is None) == (corrected.sample.media is not None), "things that were looked for have no places"
     np.testing.assert_array_equal(again.places, corrected.places)
+    assert (again.sample.media is None) == (corrected.sample.media is None)
+    if again.sample.media is not None:
+        pd.testing.assert_frame_equal(again.sample.media, corrected.sample.media, check_dtype=False)
     for name, table in corrected.measure().tables.items():
         found = again.measure().tables[name]
         for column in table.columns:
@@ -171,13 +175,14 @@ def test_the_terminal_goes_all_the_way(name: str, bundle: ModelBundle, result: R
 
     assert name in [entry["name"] for entry in imagine("list")["use_cases"]]
     data = tmp_path / "sample"
-    n = imagine("sample", name, "--out", data)["n"]
+    assert imagine("sample", name, "--out", data)["n"] == len(ik.use_case(name).open())
     assert imagine("check", name, data)["problems"] == []
     identified = imagine("identify", name, data, "--model", bundle.path, "--out", tmp_path / "out")
-    assert identified["n"] == n
+    assert identified["n"] == len(result)
     header = (tmp_path / "out" / "predictions.csv").read_text().splitlines()[0].split(",")
-    assert header[:4] == ["file", "label", "probability", "status"]
-    assert [f"p_{label}" for label in bundle.classes] == header[4 : 4 + len(bundle.classes)]
+    first = catalog.get(name).task.COLUMNS
+    assert tuple(header[: len(first)]) == first
+    assert [f"p_{label}" for label in bundle.classes] == header[len(first) : len(first) + len(bundle.classes)]
     assert imagine("evaluate", name, data, "--model", bundle.path)
     assert imagine("measure", name, tmp_path / "out", "--out", tmp_path / "tables")["files"]
 

@@ -20,8 +20,9 @@ def test_a_caller_does_not_choose_files_of_this_machine(name: str) -> None:
             assert service.split({setting.name: "/etc/hostname"}) == {}
 
 
-def test_the_tables_of_taxa_are_such_files() -> None:
+def test_tables_coasts_and_fields_are_such_files() -> None:
     named = {(name, setting.name) for name in catalog.names() for setting in catalog.get(name).settings if setting.names_file}
     assert named == {
         ("flowcam", "taxa"), ("flowcam", "watch_list"), ("diatoms", "taxa"), ("diatoms", "index_table"), ("diatoms", "class_boundaries"),
+        ("oil_spill", "coast"), ("oil_spill", "fields"),
     }  # fmt: skip
