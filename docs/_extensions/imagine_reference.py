@@ -85,7 +85,7 @@ class UseCaseFacts(Built):
             "name": f"`{declared.name}`",
             "identifies": f"{declared.unit_noun}s",
             "reads": "; ".join(declared.reads),
-            "writes": "; ".join(["CSV", *(f"`{name}`" for name in declared.exports)]),
+            "writes": "; ".join(["CSV", *(f"`{name}`" for name in (*declared.exports, *declared.products))]),
         }
         yield from table(("fact", "value"), list(facts.items()))
 
@@ -258,7 +258,9 @@ def measured_columns(name: str) -> dict[str, list[str]]:
     probabilities = np.eye(len(classes), dtype=np.float32)[[column[label] for label in sample.objects["label"]]]
     predictions = Predictions.of(sample.objects["object_id"].tolist(), classes, probabilities)
     confusion = Confusion(classes=classes, counts=np.eye(len(classes), dtype=np.int64) * 50)
-    values = {**workflow.declaration.read_settings({"n_draws": 100})}
+    # Columns do not depend on how often is drawn.
+    few = {"n_draws": 100} if "n_draws" in {each.name for each in workflow.declaration.settings} else {}
+    values = {**workflow.declaration.read_settings(few)}
     measured = workflow.declaration.measure(sample, predictions, confusion, values)
     return {
         table_name: [str(each) for each in table.columns if "_low" not in each and "_high" not in each]
@@ -309,7 +311,8 @@ def first_line(name: str) -> str:
     import ast
 
     base = ROOT.joinpath(*name.split("."))
-    file = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+    # A folder of data may lie beside a module of its name.
+    file = base / "__init__.py" if (base / "__init__.py").is_file() else base.with_suffix(".py")
     said = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
     return " ".join(said.split("\n\n")[0].split())
 

@@ -26,7 +26,8 @@ PAGES = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts
 TEXTS = [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 EXECUTED = [
     ROOT / "README.md", DOCS / "tutorials" / "first-sample-in-the-browser.md", DOCS / "tutorials" / "train-your-own-model.md",
-    DOCS / "how-to" / "use-your-own-data.md", DOCS / "how-to" / "correct-and-export.md", DOCS / "reference" / "files.md",
+    DOCS / "how-to" / "use-your-own-data.md", DOCS / "how-to" / "correct-and-export.md", DOCS / "how-to" / "find-oil-slicks.md",
+    DOCS / "reference" / "files.md",
 ]  # fmt: skip
 #: Programs of blocks that start or install the whole environment: they have tests of their own.
 ELSEWHERE = ("make ", "source ")
@@ -70,8 +71,9 @@ def test_every_command_and_option_exists(page: Path) -> None:
         for word in rest:
             if word.startswith("--"):
                 assert word.split("=")[0] in options, line
+        named = next((word for word in rest if word in catalog.names()), "zooscan")
         for setting in re.findall(r"--set (\w+)=", line):
-            assert setting in {each.name for each in catalog.get("zooscan").settings} | {"NAME"}, line
+            assert setting in {each.name for each in catalog.get(named).settings} | {"NAME"}, line
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=name_of)
@@ -169,7 +171,7 @@ def test_pictures_of_the_documentation_are_small_enough_to_keep() -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("page", EXECUTED, ids=name_of)
 def test_the_examples_run_from_top_to_bottom(page: Path, starter_model: Callable[[str], ModelBundle], tmp_path: Path) -> None:
-    starter_model("zooscan")
+    starter_model("oil_spill" if page.name == "find-oil-slicks.md" else "zooscan")
     found = blocks(page, "bash", "python")
     assert found
     work = tmp_path / "work"
