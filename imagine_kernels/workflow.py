@@ -26,6 +26,7 @@ from imagine_kernels.use_case import UseCase
 
 if TYPE_CHECKING:
     from imagine_kernels.measures.accuracy import Evaluation
+    from imagine_kernels.measures.detection_accuracy import DetectionEvaluation
     from imagine_kernels.measures.mask_accuracy import MaskEvaluation
     from imagine_kernels.models.bundle import ModelBundle
     from imagine_kernels.tasks.choice import Gain
@@ -342,7 +343,7 @@ class Workflow:
         progress: Progress | None = None,
         cancel: threading.Event | None = None,
         seed: int = 0,
-    ) -> Evaluation | MaskEvaluation:
+    ) -> Evaluation | MaskEvaluation | DetectionEvaluation:
         """Metrics of a model on labelled data, each with a 95 % bootstrap interval.
 
         Raises
@@ -350,7 +351,7 @@ class Workflow:
         LabelError
             The data carry no labels, or none that the model knows.
         """
-        found: Evaluation | MaskEvaluation = self.declaration.task.evaluate(
+        found: Evaluation | MaskEvaluation | DetectionEvaluation = self.declaration.task.evaluate(
             sample, self.model(model), splits_by=self.declaration.splits_by, progress=progress, cancel=cancel, seed=seed
         )
         return found

@@ -119,7 +119,7 @@ class ModelBundle:
 
     @property
     def task(self) -> str:
-        """``"classification"`` of pictures of one thing each, or ``"segmentation"`` of the pixels of a picture."""
+        """``"classification"`` of pictures of one thing each, ``"segmentation"`` of the pixels of a picture, or ``"detection"`` of things on it."""
         return str(self.details.get("task", "classification"))
 
     @property

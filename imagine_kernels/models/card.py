@@ -79,6 +79,10 @@ _WORDS = {
         "what": "A segmenter, which says of every pixel what it is,", "items": "pictures", "counted": "marked things", "tested": "tiles",
         "drawn": "scenes, pictures or tiles", "per_class": "IoU, precision, recall of held-out pixels",
     },
+    "detection": {
+        "what": "A detector, which puts a box around each thing,", "items": "pictures", "counted": "marked things", "tested": "pictures",
+        "drawn": "scenes or pictures", "per_class": "AP50, precision, recall of things on held-out pictures",
+    },
 }  # fmt: skip
 
 
@@ -91,4 +95,4 @@ def _figure(figure: Mapping[str, float | None]) -> str:
 
 def _class_figures(held: Mapping[str, Any], name: str) -> str:
     figures = held["metrics"]["per_class"][name]
-    return ", ".join(_figure(figures[metric]) for metric in ("iou", "precision", "recall") if metric in figures)
+    return ", ".join(_figure(figures[metric]) for metric in ("iou", "ap50", "precision", "recall") if metric in figures)

@@ -9,14 +9,20 @@ from typing import Any
 TITLES: Mapping[str, str] = {
     "balanced_accuracy": "balanced accuracy",
     "mean_iou": "mean IoU",
+    "map50": "mAP50",
+    "map": "mAP50-95",
     "accuracy": "accuracy",
     "macro_f1": "macro F1",
     "ece": "calibration error (ECE)",
 }
 #: The one that stands for a model, by its task.
-HEADLINES: Mapping[str, str] = {"classification": "balanced_accuracy", "segmentation": "mean_iou"}
+HEADLINES: Mapping[str, str] = {"classification": "balanced_accuracy", "segmentation": "mean_iou", "detection": "map50"}
 #: What its figures were measured on.
-HELD_OUT: Mapping[str, str] = {"classification": "held-out objects", "segmentation": "held-out tiles"}
+HELD_OUT: Mapping[str, str] = {
+    "classification": "held-out objects",
+    "segmentation": "held-out tiles",
+    "detection": "held-out pictures",
+}
 
 
 def headline(summary: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
