@@ -19,12 +19,12 @@ from imagine_kernels.measures.slick_evidence import (
     reasons,
 )
 from imagine_kernels.measures.slick_levels import LeftOutAt, Levels, PowerAt, measure_levels
-from imagine_kernels.measures.slick_outlines import Outline
 from imagine_kernels.measures.slick_shapes import Shape, measure_shape
 from imagine_kernels.records import Georeference, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
+    from shapely import Geometry
 
 #: Columns of the table, in order; ``polygon`` (in longitude and latitude) and ``outline_px`` are shapely geometries.
 COLUMNS = (
@@ -34,6 +34,29 @@ COLUMNS = (
     "distance_to_coast_km", "distance_to_ship_km", "wind_m_s", "wind", "look_alike_score", "look_alike_reasons", "n_px", "n_ring_px",
     "x_px", "y_px", "width_px", "height_px", "polygon", "outline_px",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outline:
+    """One slick in the picture.
+
+    Attributes
+    ----------
+    label : str
+    polygon : Polygon or MultiPolygon
+        In px, along the sides of px; several polygons where it hangs together over corners only.
+    n_px : int
+    """
+
+    label: str
+    polygon: Geometry
+    n_px: int
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """x, y, width, height in whole px."""
+        left, top, right, bottom = (round(each) for each in self.polygon.bounds)
+        return left, top, right - left, bottom - top
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +109,7 @@ def slick_table(
     Parameters
     ----------
     outlines : sequence of Outline
-        See `find_outlines`.
+        In the order in which they are numbered.
     surroundings : Surroundings
     scene : str
         Its name; slicks are called ``<scene>_1`` and so on.

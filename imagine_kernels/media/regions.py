@@ -6,7 +6,7 @@ of outlines is the one that the outlines were made of.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from imagine_kernels.media.tiles import Box
 
 if TYPE_CHECKING:
-    from shapely import Polygon
+    from shapely import Geometry
 
 #: So many rows at a time are looked at, or filled.
 BAND_ROWS = 2048
@@ -24,17 +24,17 @@ BAND_ROWS = 2048
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """Connected pixels of one class; pixels that touch at a corner only are not connected.
+    """Connected pixels of one class, over sides or corners.
 
     Attributes
     ----------
     class_index : int
-    outline : Polygon
-        In px of the picture, with holes.
+    outline : Polygon or MultiPolygon
+        In px of the picture, with holes; several polygons where the region hangs together over corners only.
     """
 
     class_index: int
-    outline: Polygon
+    outline: Geometry
 
     @property
     def area_px(self) -> int:
@@ -60,34 +60,59 @@ def regions(bands: Iterable[tuple[int, NDArray[np.uint8]]], *, min_area_px: int 
     list of Region
         From top to bottom and left to right by the corner of their boxes.
     """
+    found: list[Region] = []
+    cut: dict[int, list[Geometry]] = {}
+    for top, band in bands:
+        for value in np.unique(band).tolist():
+            if value != background:
+                for inside, outline in _pieces(band == value, top, min_area_px):
+                    if inside:
+                        found.append(Region(value, outline))
+                    else:
+                        cut.setdefault(value, []).append(outline)
+    for value, pieces in cut.items():
+        found += [region for each in _joined(pieces) if (region := Region(value, each)).area_px >= min_area_px]
+    return sorted(found, key=lambda region: (region.outline.bounds[1], region.outline.bounds[0], region.class_index))
+
+
+def _pieces(here: NDArray[np.bool_], top: int, min_area_px: int) -> Iterator[tuple[bool, Geometry]]:
+    """Connected pieces of one band: whether a border of the band does not touch it, and its outline; small ones inside are left out."""
+    import cv2
     import shapely
     from rasterio.features import shapes
     from rasterio.transform import Affine
 
-    whole: list[Region] = []
-    cut: dict[int, list[Any]] = {}
-    for top, band in bands:
-        edges = (top, top + len(band))
-        found = shapes(np.ascontiguousarray(band), mask=band != background, transform=Affine.translation(0, top))
-        for geometry, value in found:
-            rings = geometry["coordinates"]
-            outline = shapely.Polygon(rings[0], rings[1:])
-            _, low, _, high = outline.bounds
-            if low == edges[0] or high == edges[1]:
-                cut.setdefault(int(value), []).append(outline)
-            elif outline.area >= min_area_px:
-                whole.append(Region(int(value), outline))
-    for value, pieces in cut.items():
-        joined = [part for each in shapely.get_parts([shapely.union_all(pieces)]) for part in _without_corners(each)]
-        whole += [Region(value, part) for part in joined if part.area >= min_area_px]
-    return sorted(whole, key=lambda region: (region.outline.bounds[1], region.outline.bounds[0], region.class_index))
+    n, numbers, stats, _ = cv2.connectedComponentsWithStats(here.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    inside = (stats[:, 1] > 0) & (stats[:, 1] + stats[:, 3] < len(here))
+    # Before they have outlines: of speckle there are many.
+    dropped = inside & (stats[:, 4] < min_area_px)
+    dropped[0] = True
+    kept = ~dropped[numbers]
+    if not kept.any():
+        return
+    polygons: dict[int, list[Geometry]] = {}
+    # Along sides only, so that every polygon is valid; what hangs together over corners becomes several.
+    for given, number in shapes(numbers, mask=kept, connectivity=4, transform=Affine.translation(0, top)):
+        rings = given["coordinates"]
+        polygons.setdefault(int(number), []).append(shapely.Polygon(rings[0], rings[1:]))
+    for number in range(1, n):
+        if several := polygons.get(number):
+            yield bool(inside[number]), several[0] if len(several) == 1 else shapely.MultiPolygon(several)
 
 
-def _without_corners(outline: Polygon) -> list[Polygon]:
-    """The same as polygons whose points are the corners of the outline only: where bands were joined points lie on straight edges."""
+def _joined(pieces: list[Geometry]) -> list[Geometry]:
+    """Pieces that touch each other, over sides or corners, joined."""
     import shapely
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    return [part for part in shapely.get_parts([shapely.normalize(outline.simplify(0))]).tolist() if not part.is_empty]
+    first, second = shapely.STRtree(pieces).query(pieces, predicate="intersects")
+    links = coo_array((np.ones(first.size, dtype=bool), (first, second)), shape=(len(pieces), len(pieces)))
+    groups = connected_components(links, directed=False)[1]
+    order = np.argsort(groups, kind="stable")
+    together = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    # Coordinates are whole numbers: the union is exact, and points in the middle of straight sides go.
+    return [shapely.simplify(shapely.union_all([pieces[k] for k in members]), 0.0) for members in together]
 
 
 def filled(outlines: Sequence[tuple[Any, int]], box: Box, *, background: int = 0) -> NDArray[np.uint8]:
@@ -117,12 +142,12 @@ def filled(outlines: Sequence[tuple[Any, int]], box: Box, *, background: int = 0
     return np.asarray(burnt, dtype=np.uint8)
 
 
-def mean_within(outline: Polygon, read: Callable[[Box], NDArray[Any]]) -> NDArray[np.float64]:
+def mean_within(outline: Geometry, read: Callable[[Box], NDArray[Any]]) -> NDArray[np.float64]:
     """The mean (c,) over the pixels of a region, of values that are read a band at a time.
 
     Parameters
     ----------
-    outline : Polygon
+    outline : Polygon or MultiPolygon
         In px of the picture, holding one centre of a pixel at least.
     read : callable ``(box) -> (c, H, W) ndarray``
     """

@@ -16,8 +16,7 @@ from imagine_kernels.formats.coasts import read_coast
 from imagine_kernels.measures.nearest import Nearest
 from imagine_kernels.measures.slick_changes import compare_dates
 from imagine_kernels.measures.slick_evidence import WindLimits
-from imagine_kernels.measures.slick_outlines import Outline
-from imagine_kernels.measures.slicks import COLUMNS, Surroundings, scene_totals, slick_table, with_wind
+from imagine_kernels.measures.slicks import COLUMNS, Outline, Surroundings, scene_totals, slick_table, with_wind
 from imagine_kernels.media.land_mask import LandMask
 from imagine_kernels.media.regions import filled
 from imagine_kernels.media.sar import Scene

@@ -9,12 +9,12 @@ import pytest
 import shapely
 from geographiclib.geodesic import Geodesic
 from scipy.ndimage import distance_transform_edt
+from slick_masks import outlines_of
 
 from imagine_kernels.errors import DataError
 from imagine_kernels.measures.nearest import Nearest
 from imagine_kernels.measures.slick_evidence import WindLimits, look_alike_evidence, look_alike_score, reasons
 from imagine_kernels.measures.slick_levels import measure_levels
-from imagine_kernels.measures.slick_outlines import find_outlines
 
 LOOKS, SEA = 4.4, 0.03
 
@@ -40,7 +40,7 @@ def reader(values: np.ndarray, fill=np.nan):
 
 
 def outline(mask: np.ndarray):
-    return find_outlines([(0, 0, mask.astype(np.uint8))], {1: "oil"})[0].polygon
+    return outlines_of(mask.astype(np.uint8), {1: "oil"})[0].polygon
 
 
 @pytest.mark.parametrize("damping", [1.0, 4.0, 9.0])

@@ -10,9 +10,9 @@ import shapely
 from geographiclib.geodesic import Geodesic
 from rasterio.features import rasterize
 from shapely.affinity import rotate, scale, translate
+from slick_masks import outlines_of
 
 from imagine_kernels.errors import DataError
-from imagine_kernels.measures.slick_outlines import find_outlines
 from imagine_kernels.measures.slick_shapes import measure_shape
 from imagine_kernels.media.sar_georeference import AffineGeoreference, GridGeoreference
 from imagine_kernels.samples.safe_product import Geometry, place_of
@@ -22,7 +22,7 @@ UTM = AffineGeoreference((20.0, 0.0, 500_000.0, 0.0, -20.0, 4_500_000.0), "EPSG:
 
 def outlined(figure, size: int = 800):
     mask = rasterize([figure], out_shape=(size, size), dtype="uint8")
-    return max(find_outlines([(0, 0, mask)], {1: "oil"}, smallest_px=1), key=lambda each: each.n_px).polygon
+    return max(outlines_of(mask, {1: "oil"}, smallest_px=1), key=lambda each: each.n_px).polygon
 
 
 def grid_at(lon: float, lat: float) -> GridGeoreference:

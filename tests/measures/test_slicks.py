@@ -11,11 +11,11 @@ import shapely
 from pyproj import Geod
 from rasterio.features import rasterize
 from shapely.affinity import rotate, scale, translate
+from slick_masks import outlines_of
 
 from imagine_kernels.errors import DataError
 from imagine_kernels.measures.nearest import Nearest
 from imagine_kernels.measures.slick_changes import compare_dates
-from imagine_kernels.measures.slick_outlines import find_outlines
 from imagine_kernels.measures.slicks import COLUMNS, Surroundings, scene_totals, slick_table
 from imagine_kernels.media.sar_georeference import AffineGeoreference
 
@@ -40,7 +40,7 @@ def table(*figures, time=NOON, scene="a", label=1, **around):
         found[top - y : top - y + part.shape[0], left - x : left - x + part.shape[1]] = part
         return found
 
-    outlines = find_outlines([(0, 0, mask)], {1: "oil", 2: "look-alike"})
+    outlines = outlines_of(mask, {1: "oil", 2: "look-alike"})
     given = {"georeference": UTM, "power": power, "wind_m_s": 6.0, **around}
     return slick_table(outlines, Surroundings(**given), scene=scene, time=time)[0]
 
@@ -84,7 +84,7 @@ def test_a_slick_that_cannot_be_measured_is_a_problem_and_the_rest_is_done():
             return np.where(np.asarray(x) < 100, np.nan, lon), lat
 
     mask = rasterize([SLICK, shapely.box(20, 20, 60, 60)], out_shape=(SIZE, SIZE), dtype="uint8")
-    outlines = find_outlines([(0, 0, mask)], {1: "oil"})
+    outlines = outlines_of(mask, {1: "oil"})
     found, problems = slick_table(outlines, Surroundings(georeference=Torn(UTM.transform, UTM.crs)))
     assert len(found) == 1
     assert ["does not lie on the earth" in each.what for each in problems] == [True]
@@ -169,7 +169,7 @@ def test_masks_of_a_public_set(shared_data):
         mask = (np.asarray(Image.open(path).convert("L")) >= 128).astype(np.uint8)
         scene = open_scene(files, path.name.replace("_mask.png", "_sat.jpg"))
         found, problems = slick_table(
-            find_outlines([(0, 0, mask)], {1: "oil"}, smallest_px=30), Surroundings(power=scene.power, calibrated=False)
+            outlines_of(mask, {1: "oil"}, smallest_px=30), Surroundings(power=scene.power, calibrated=False)
         )
         assert problems == []
         stats = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:, 4]

@@ -8,7 +8,9 @@ import scipy.ndimage
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from skimage.draw import polygon2mask
+from skimage.measure import label, regionprops
 
 from imagine_kernels.errors import FormatError
 from imagine_kernels.media.regions import filled, mean_within, regions
@@ -32,7 +34,7 @@ def test_regions_are_the_components_that_scipy_finds_whatever_the_bands(seed: in
     mask = blobs(seed)
     found = regions(in_bands(mask, rows))
     for value in (1, 2):
-        labels, n = scipy.ndimage.label(mask == value)
+        labels, n = scipy.ndimage.label(mask == value, structure=np.ones((3, 3)))
         expected = sorted(np.bincount(labels.ravel(), minlength=n + 1)[1:].tolist())
         assert sorted(region.area_px for region in found if region.class_index == value) == expected
     assert all(region.outline.is_valid for region in found)
@@ -49,6 +51,39 @@ def test_bands_leave_no_trace_in_the_outlines(seed: int, rows: int) -> None:
     for one, other in zip(at_once, in_parts, strict=True):
         assert one.outline.equals(other.outline)
         assert len(shapely.get_coordinates(other.outline)) == len(shapely.get_coordinates(one.outline.simplify(0)))
+
+
+@given(arrays(np.uint8, (19, 22), elements=st.sampled_from([0, 0, 1, 1, 2])), st.integers(1, 25), st.integers(1, 9))
+@settings(max_examples=60, deadline=None)
+def test_speckle_falls_apart_as_scikit_image_says_and_bands_change_nothing(mask: np.ndarray, rows: int, least: int) -> None:
+    found, parts = regions([(0, mask)], min_area_px=least), regions(in_bands(mask, rows), min_area_px=least)
+    assert [(each.class_index, each.area_px, each.outline.bounds) for each in parts] == [
+        (each.class_index, each.area_px, each.outline.bounds) for each in found
+    ]
+    assert all(one.outline.equals(other.outline) for one, other in zip(parts, found, strict=True))
+    for value in (1, 2):
+        labels = label(mask == value, connectivity=2)
+        expected = sorted(int(each.area) for each in regionprops(labels) if each.area >= least)
+        assert sorted(each.area_px for each in found if each.class_index == value) == expected
+
+
+def test_a_long_slick_across_many_bands_is_one() -> None:
+    mask = np.zeros((3000, 400), dtype=np.uint8)
+    for y in range(20, 2980):
+        x = 200 + int(150 * np.sin(y / 300))
+        mask[y, x : x + 12] = 1
+    [found] = regions(in_bands(mask, 256), min_area_px=50)
+    assert (found.area_px, found.outline.bounds[1], found.outline.bounds[3]) == (int(mask.sum()), 20, 2980)
+
+
+def test_what_hangs_together_over_a_corner_is_one_across_bands_too() -> None:
+    mask = np.zeros((8, 8), dtype=np.uint8)
+    np.fill_diagonal(mask, 1)
+    for rows in (8, 4, 3):
+        [found] = regions(in_bands(mask, rows))
+        assert found.area_px == 8
+        assert found.outline.is_valid
+        np.testing.assert_array_equal(filled([(found.outline, 1)], Box(0, 0, 8, 8)), mask)
 
 
 def test_small_ones_and_the_background_are_left_out() -> None:

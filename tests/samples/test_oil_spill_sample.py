@@ -14,6 +14,7 @@ import pytest
 import shapely
 from geographiclib.geodesic import Geodesic
 from PIL import Image
+from slick_masks import outlines_of
 
 from imagine_kernels.files import Files
 from imagine_kernels.formats.ocean_fields import read_flows
@@ -23,7 +24,6 @@ from imagine_kernels.measures.drift_fields import Gridded
 from imagine_kernels.measures.nearest import Nearest
 from imagine_kernels.measures.ships import find_ships
 from imagine_kernels.measures.slick_changes import compare_dates
-from imagine_kernels.measures.slick_outlines import find_outlines
 from imagine_kernels.measures.slicks import Surroundings, slick_table
 from imagine_kernels.media.land_mask import LandMask
 from imagine_kernels.media.sar import find_scenes, open_scene
@@ -70,9 +70,7 @@ def measured(sample: Path, names: list[str]) -> dict:
             georeference=scene.georeference, power=scene.power, left_out=is_left_out, coast=Nearest(coast),
             wind_m_s=float(rows[name]["wind_m_s"]), outline_error_px=0.3,
         )  # fmt: skip
-        tables[name], problems = slick_table(
-            find_outlines([(0, 0, mask)], {1: "oil", 2: "look-alike"}), given, scene=name, time=scene.time
-        )
+        tables[name], problems = slick_table(outlines_of(mask, {1: "oil", 2: "look-alike"}), given, scene=name, time=scene.time)
         assert problems == []
     return tables
 

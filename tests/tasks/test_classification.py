@@ -51,7 +51,7 @@ def test_train_then_identify(draw: Draw, tmp_path: Path) -> None:
 
     found = SMALL.identify(sample, bundle)
     predictions, problems, columns, places = found.predictions, found.problems, found.sample.objects, found.places
-    assert problems == []
+    assert problems == ()
     assert predictions.object_id.tolist() == sample.objects["object_id"].tolist()
     # The head has seen these very pictures.
     assert (predictions.label == sample.objects["label"].to_numpy()).mean() >= 0.9

@@ -393,7 +393,7 @@ def test_sos_patches_with_their_masks(shared_data):
     n, area = 0, 0
     for mask in masks:
         marked = np.asarray(Image.open(mask).convert("L")) >= 128
-        pieces, count = ndimage.label(marked)
+        pieces, count = ndimage.label(marked, structure=np.ones((3, 3)))
         sizes = ndimage.sum_labels(marked, pieces, np.arange(1, count + 1))
         n, area = n + int((sizes >= 16).sum()), area + int(sizes[sizes >= 16].sum())
     assert (len(opened), int(opened.objects["object_area"].sum())) == (n, area)
