@@ -37,7 +37,9 @@ class Model:
 
     name: str
     recipe: str
-    balanced_accuracy: float | None
+    #: What the figure is, and what it was measured on: "Mean IoU on tiles it has not seen".
+    measured: str
+    value: float | None
     low: float | None
     high: float | None
     held_out: int | None
@@ -45,9 +47,9 @@ class Model:
     @property
     def figures(self) -> str:
         """The held-out figures in one phrase; empty if the model has none."""
-        if self.balanced_accuracy is None:
+        if self.value is None:
             return ""
-        words = f"{self.balanced_accuracy:.2f}"
+        words = f"{self.value:.2f}"
         if self.low is not None and self.high is not None:
             words += f" (95 % interval {self.low:.2f}–{self.high:.2f}"
             words += f", n = {self.held_out})" if self.held_out else ")"
@@ -152,9 +154,12 @@ def _card(item: Mapping[str, Any]) -> Card:
 
 
 def _model(item: Mapping[str, Any]) -> Model:
-    figure = item.get("metrics", {}).get("balanced_accuracy") or {}
+    main = item.get("headline") or {"metric": "balanced_accuracy", "title": "balanced accuracy", "on": "objects"}
+    figure = item.get("metrics", {}).get(main["metric"]) or {}
     value, low, high = (None if figure.get(key) is None else float(figure[key]) for key in ("value", "low", "high"))
-    return Model(str(item["name"]), str(item.get("recipe") or ""), value, low, high, item.get("n_held_out"))
+    title = str(main["title"])
+    measured = f"{title[:1].upper()}{title[1:]} on {main['on']} it has not seen"
+    return Model(str(item["name"]), str(item.get("recipe") or ""), measured, value, low, high, item.get("n_held_out"))
 
 
 def refresh(path: Path, command: Sequence[str], environ: Mapping[str, str], *, timeout_s: float = 60.0) -> Listing:

@@ -10,7 +10,7 @@ from typing import Any, Literal, overload
 from imagine_kernels import settings
 from imagine_kernels.errors import BundleError, UnknownName
 from imagine_kernels.models.bundle import DESCRIPTION, ModelBundle
-from imagine_kernels.records.figures_of_merit import TITLES
+from imagine_kernels.records.figures_of_merit import HEADLINES, HELD_OUT, TITLES
 
 
 def starter_name(use_case: str) -> str:
@@ -91,6 +91,11 @@ def model_summary(bundle: ModelBundle) -> dict[str, Any]:
         "recipe": RECIPES.get(bundle.recipe, bundle.recipe),
         "classes": list(bundle.classes),
         "task": bundle.task,
+        "headline": {
+            "metric": HEADLINES[bundle.task],
+            "title": TITLES[HEADLINES[bundle.task]],
+            "on": HELD_OUT[bundle.task].removeprefix("held-out "),
+        },
         "metrics": {name: dict(bundle.metrics[name]) for name in TITLES if name in bundle.metrics},
         "n_held_out": bundle.n_held_out,
     }

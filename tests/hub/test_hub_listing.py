@@ -52,6 +52,23 @@ def test_figures_say_no_more_than_is_known(tmp_path: Path, metrics: object, held
     assert card.model.figures == figures
 
 
+def test_the_figure_is_the_one_that_the_listing_names(tmp_path: Path) -> None:
+    value = json.loads(json.dumps(good(tmp_path)))
+    (before,) = parse(value).cards
+    value["use_cases"][0]["model"] |= {
+        "headline": {"metric": "mean_iou", "title": "mean IoU", "on": "tiles"},
+        "metrics": {"accuracy": {"value": 0.9}, "mean_iou": {"value": 0.81, "low": 0.76, "high": 0.85}},
+    }
+    (card,) = parse(value).cards
+    assert before.model is not None
+    assert before.model.measured == "Balanced accuracy on objects it has not seen"
+    assert card.model is not None
+    assert (card.model.measured, card.model.figures) == (
+        "Mean IoU on tiles it has not seen",
+        "0.81 (95 % interval 0.76–0.85, n = 64)",
+    )
+
+
 def test_a_use_case_without_a_model_or_a_picture_is_shown(tmp_path: Path) -> None:
     value = json.loads(json.dumps(good(tmp_path)))
     value["use_cases"][0] |= {"model": None, "picture": None}
