@@ -37,8 +37,10 @@ def describe_slicks(sample: Sample) -> Sample:
     import pandas as pd
 
     media = sample.media
-    if media is None or not len(sample.objects):
-        return sample.with_problems([]) if media is None else replace(sample, objects=_with_columns(sample.objects))
+    if media is None:
+        return sample
+    if not len(sample.objects):
+        return replace(sample, objects=_with_columns(sample.objects))
     coast, problems = coast_of(sample)
     wind = dict(zip(media["file"], media["wind_m_s"], strict=True))
     tables = []

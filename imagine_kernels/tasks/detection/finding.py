@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -134,7 +135,9 @@ def compared(
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
 ) -> tuple[list[PictureBoxes], list[int]]:
-    """What is marked and what is found on each of n pictures, whatever its score, and which of the pictures could be read."""
+    """What is marked and what is found on each of n pictures, whatever its score, and which of the pictures could be read; of the others
+    it is warned.
+    """
     pictures: list[PictureBoxes] = []
     done: list[int] = []
     with sources(sample) as opened:
@@ -142,7 +145,8 @@ def compared(
             try:
                 with opened(file) as source:
                     found = detector.find(source, min_score=0.0, told=_within(progress, len(files)), cancel=cancel)
-            except DataError:
+            except DataError as error:
+                warnings.warn(f"{file} is left out of the evaluation: {error}", stacklevel=2)
                 continue
             pictures.append(picture_boxes(true, found))
             done.append(k)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -111,6 +113,11 @@ def evaluate_things(
         No picture is labelled, or none of them can be read.
     Cancelled
         `cancel` was set.
+
+    Warns
+    -----
+    UserWarning
+        A picture cannot be read and is left out.
     """
     media = sample.media
     if media is None or not media["labelled"].any():
@@ -128,14 +135,16 @@ def evaluate_things(
     with sources(sample) as opened:
         for k, file in enumerate(labelled["file"].tolist()):
             try:
-                with opened(file) as source:
-                    found = segmenter.probabilities(source, told=_within(progress, k, len(labelled)), cancel=cancel)
+                with (
+                    opened(file) as source,
+                    closing(segmenter.probabilities(source, told=_within(progress, k, len(labelled)), cancel=cancel)) as found,
+                ):
                     total = np.zeros((len(classes), len(classes)), dtype=np.int64)
                     for top, band in found.classes():
                         true = filled(marked.get(file, []), Box(0, top, source.width, len(band)))
                         total += pixel_confusion(true, band, len(classes))
-                    found.close()
-            except DataError:
+            except DataError as error:
+                warnings.warn(f"{file} is left out of the evaluation: {error}", stacklevel=2)
                 continue
             confusions.append(total)
             done.append(k)
